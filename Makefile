@@ -1,0 +1,42 @@
+# Everything a newcomer needs: `make demo` shows the product, `make test` proves it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench soak schemas services
+
+BIN := .venv/bin
+CODE := gateway tests $(wildcard benchmarks)
+# Extra words for the program behind a target: make test ARGS="-k receipt -x"
+ARGS ?=
+
+help:
+	@echo 'make demo       set up and play the story; KEEP=1 leaves it running'
+	@echo 'make test       set up and run the tests; ARGS="-k receipt" narrows'
+	@echo 'make check      style, types, architecture'
+	@echo 'make bench      measure; make soak: the tests that take long'
+	@echo 'make schemas    print schemas/ anew; make services: what tests borrow from Debian'
+
+setup:
+	@tools/setup.sh
+
+demo: setup
+	@$(BIN)/accord demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
+
+test: setup services
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup
+	@$(BIN)/ruff check --quiet $(CODE) tools
+	@$(BIN)/ruff format --check --quiet $(CODE) tools
+	@$(BIN)/mypy --no-error-summary $(CODE) tools/services.py
+	@$(BIN)/python -m pytest tests/test_architecture.py
+
+bench: setup
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup services
+	@$(BIN)/python -m pytest -m soak --timeout 0 $(ARGS)
+
+schemas: setup
+	@$(BIN)/accord schemas print --out schemas
+
+services: setup
+	@$(BIN)/python tools/services.py

@@ -1,0 +1,1 @@
+"""Tests: mirrors of `gateway/`, one file a question."""
