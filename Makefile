@@ -26,7 +26,7 @@ test: setup services
 check: setup
 	@$(BIN)/ruff check --quiet $(CODE) tools
 	@$(BIN)/ruff format --check --quiet $(CODE) tools
-	@$(BIN)/mypy --no-error-summary $(CODE) tools/services.py
+	@$(BIN)/mypy --no-error-summary $(CODE) tools
 	@$(BIN)/python -m pytest tests/test_architecture.py
 
 bench: setup
@@ -39,4 +39,4 @@ schemas: setup
 	@$(BIN)/accord schemas print --out schemas
 
 services: setup
-	@$(BIN)/python tools/services.py
+	@$(BIN)/python -m tools.services

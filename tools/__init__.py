@@ -1,0 +1,1 @@
+"""What set-up and tests need that is not a Python package."""
