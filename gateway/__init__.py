@@ -1,0 +1,1 @@
+"""Accord: a secure message-switching gateway for police cooperation."""

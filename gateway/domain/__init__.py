@@ -1,0 +1,1 @@
+"""Floor 0: the words of Accord. Imports nothing of ours, does nothing."""
