@@ -22,7 +22,7 @@ find_python() {
 
 # Debian ships `venv` without the part that installs pip; it lies in python3.X-venv.
 need_ensurepip() {
-    "$python" -c 'import ensurepip, venv' 2>/dev/null && return 0
+    "$python" -c 'import venv; from ensurepip import version' 2>/dev/null && return 0
     package="$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
     command -v apt-get >/dev/null || fail "$python has no ensurepip; install the part of Python that brings it"
     if [ "$(id -u)" -ne 0 ]; then
@@ -49,6 +49,8 @@ fi
 
 if [ ! -x .venv/bin/python ] || [ ! .venv/stamp -nt uv.lock ] || [ ! .venv/stamp -nt pyproject.toml ]; then
     say "packages from uv.lock, hash-checked"
+    # The system's certificate store, where there is one: it knows the proxy of the house.
+    if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"; fi
     UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --quiet --locked --python "$python"
     touch .venv/stamp
 fi
