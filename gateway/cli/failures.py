@@ -1,0 +1,95 @@
+"""How a failed command ends: one line of what is wrong, one of what to do, and an exit code (S-15).
+
+0 ok · 1 unexpected · 2 usage · 65 data invalid or verification failed · 66 input missing · 69 a service
+is unavailable · 73 cannot create · 74 input or output · 75 try again · 77 refused · 78 configuration.
+"""
+
+import errno
+import sys
+
+import click
+
+from gateway.domain.errors import (
+    CapacityError,
+    ConfigurationError,
+    FormatError,
+    GatewayError,
+    LedgerError,
+    PeerError,
+    SignatureError,
+    TrustError,
+)
+
+DATA_INVALID = 65
+INPUT_MISSING = 66
+UNAVAILABLE = 69
+CANNOT_CREATE = 73
+INPUT_OUTPUT = 74
+TRY_AGAIN = 75
+REFUSED = 77
+CONFIGURATION = 78
+
+_CODES: tuple[tuple[type[GatewayError], int], ...] = (
+    (FormatError, DATA_INVALID),
+    (SignatureError, DATA_INVALID),
+    (TrustError, DATA_INVALID),
+    (ConfigurationError, CONFIGURATION),
+    (LedgerError, INPUT_OUTPUT),
+    (CapacityError, TRY_AGAIN),
+    (PeerError, UNAVAILABLE),
+)
+
+
+class CommandError(GatewayError):
+    """A command cannot do what was asked; `code` is the exit code, `remedy` what the operator does next."""
+
+    def __init__(self, what: str, remedy: str, code: int) -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.code = code
+
+
+def report(error: BaseException) -> int | None:
+    """Tell the operator what went wrong and return the exit code; None: not ours to explain."""
+    if isinstance(error, BaseExceptionGroup):
+        return _report_worst(error)
+    if isinstance(error, CommandError):
+        _say(error.what, error.remedy)
+        return error.code
+    if isinstance(error, ConfigurationError):
+        _say(error.what, error.remedy)
+        return CONFIGURATION
+    if isinstance(error, GatewayError):
+        _say(str(error), None)
+        return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
+    if isinstance(error, OSError):
+        _say(f"{error.strerror or error}{f': `{error.filename}`' if error.filename else ''}".lower(), None)
+        return _of_system(error)
+    return None
+
+
+def _report_worst(group: BaseExceptionGroup[BaseException]) -> int | None:
+    """A TaskGroup wraps what its tasks raise; every part is told, the ledger decides the code."""
+    codes = [report(part) for part in group.exceptions]
+    if None in codes:
+        return None
+    known = [code for code in codes if code is not None]
+    return INPUT_OUTPUT if INPUT_OUTPUT in known else known[0]
+
+
+def _of_system(error: OSError) -> int:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return INPUT_MISSING
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return REFUSED
+    if isinstance(error, ConnectionError | TimeoutError):
+        return UNAVAILABLE
+    return INPUT_OUTPUT
+
+
+def _say(what: str, remedy: str | None) -> None:
+    click.echo(f"accord: {what}", err=True)
+    if remedy:
+        click.echo(f"  remedy: {remedy}", err=True)
+    sys.stderr.flush()
