@@ -30,12 +30,13 @@ class Peer(Struct, frozen=True):
     clearance: int
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The outcome of one submission, by the number its session gave it.
 
     `receipt`: `body` is the tlog-proof, `permitted` tells whether it was accepted or refused.
     `busy`: not recorded, send the same bytes after `retry_after_s`. The others: not recorded;
     `code` is a code of `wire.problems`, `detail` a line for the sender.
+    `duplicate`: the receipt was there before these bytes came. Field order is wire order.
     """
 
     number: int
@@ -45,9 +46,10 @@ class Answer(Struct, frozen=True):
     code: str = ""
     detail: str = ""
     retry_after_s: int = 0
+    duplicate: bool = False
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One message for one recipient: its own envelope (one wrap) and the admission receipt."""
 
     header_sha256: bytes
@@ -64,7 +66,7 @@ class Delivery(Struct, frozen=True):
 EvidenceKind = Literal["acknowledged", "failed"]
 
 
-class Evidence(Struct, frozen=True):
+class Evidence(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What became of a message, for its originator. `sequence` grows per originator and is its cursor.
 
     `acknowledged`: `body` is an `AcknowledgementEvidence` (MessagePack), under the recipient's key.
@@ -97,6 +99,10 @@ class Session(Protocol):
 
     def inform(self, evidence: Sequence[Evidence]) -> int:
         """Take as much evidence as the bound of the outgoing buffer allows; return how much."""
+        ...
+
+    def announce(self, number: int, sha256: str) -> None:
+        """Tell the peer that a newer directory edition is in force."""
         ...
 
     def close(self, reason: CloseReason) -> None:
