@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from gateway.domain.decision import EditionRef, Reason
-from gateway.domain.names import Code, Count, Digest, Milliseconds, Origin, Text
+from gateway.domain.names import Code, Digest, Milliseconds, Origin, Text
 
 # ETSI EN 319 522-1 clause 6, in our spelling.
 Event = Literal[

@@ -1,0 +1,132 @@
+"""Admission: from bytes and a session to one item for the store, or to an answer at once.
+
+The order is that of wire.md, "What the gateway checks": quota, signatures, times and digests,
+then policy. Nothing here awaits, reads a clock twice or keeps a message: what was admitted
+comes back from the store as a batch (`gateway.switch.sessions`).
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from gateway.crypto.batch import VerifiedRoots
+from gateway.crypto.envelope import open_envelope
+from gateway.crypto.statements import open_statement
+from gateway.domain.decision import Decision, Reason
+from gateway.domain.facts import NO_FACTS, Facts
+from gateway.domain.message import AuthenticMessage, Header
+from gateway.domain.session import Session
+from gateway.domain.statement import AuthenticStatement, Consent
+from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse, Store
+from gateway.switch.in_force import InForce
+
+# One verified root is remembered for each batch that a sender has under way; 160 bytes each.
+VERIFIED_ROOTS_MAX = 65_536
+
+PEER_NOT_ORIGINATOR = Reason(
+    code="peer-not-originator",
+    rule="W-01",
+    article="wire.md step 1",
+    basis="policy",
+    detail="the TLS peer is not the originator",
+)
+
+
+class Ticket(Struct, frozen=True):
+    """Whom to answer, and under which number."""
+
+    session: Session
+    number: int
+
+
+class Admission:
+    """Judges submissions and puts them to the store; keeps nothing but verified batch roots."""
+
+    def __init__(self, network: str, store: Store, clock: Callable[[], int]) -> None:
+        """Use `clock` (milliseconds since the epoch) for every judgement."""
+        self._network = network
+        self._store = store
+        self._clock = clock
+        self._roots = VerifiedRoots(VERIFIED_ROOTS_MAX)
+
+    def message(self, raw: bytes, ticket: Ticket, in_force: InForce) -> None:
+        """Open, judge and put one envelope.
+
+        Raises:
+            FormatError, SignatureError: nothing authentic arrived; nothing is recorded.
+            CapacityError: the store takes nothing more for now.
+        """
+        at_ms = self._clock()
+        peer = ticket.session.peer
+        message = open_envelope(raw, in_force.directory, self._network, at_ms, self._roots)
+        header = message.header
+        judge = in_force.judge
+        facts = self._facts(header)
+        consents: tuple[ConsentUse, ...] = ()
+        otherwise: Decision | None = None
+        if header.originator != peer.authority:
+            decision = _foreign(message, in_force)
+        else:
+            decision = judge.decide(message, facts, peer, at_ms)
+            if header.consents and decision.permitted:
+                consents = tuple(ConsentUse(digest, uses) for digest, uses in judge.consent_uses(header, facts))
+                otherwise = judge.withdrawn(header.agreement)
+        self._store.put(
+            AdmitMessage(
+                message=message,
+                against=peer.authority,
+                decision=decision,
+                at_ms=at_ms,
+                consents=consents,
+                otherwise=otherwise,
+                reused=judge.reused(header.agreement),
+                token=ticket,
+            )
+        )
+
+    def statement(self, raw: bytes, ticket: Ticket, in_force: InForce) -> None:
+        """Open, judge and put one consent or revocation.
+
+        Raises:
+            FormatError, SignatureError, CapacityError: as for a message.
+        """
+        at_ms = self._clock()
+        statement = open_statement(raw, in_force.directory, self._network, at_ms)
+        decision = (
+            _foreign(statement, in_force)
+            if statement.authority != ticket.session.peer.authority
+            else in_force.judge.decide_statement(statement, self._statement_facts(statement), at_ms)
+        )
+        self._store.put(
+            AdmitStatement(
+                statement=statement,
+                against=ticket.session.peer.authority,
+                decision=decision,
+                at_ms=at_ms,
+                token=ticket,
+            )
+        )
+
+    def _facts(self, header: Header) -> Facts:
+        if not (header.sources or header.consents or header.in_reply_to):
+            return NO_FACTS
+        cited = (*header.sources, header.in_reply_to) if header.in_reply_to else header.sources
+        return self._store.facts(cited, header.consents)
+
+    def _statement_facts(self, statement: AuthenticStatement) -> Facts:
+        value = statement.value
+        if isinstance(value, Consent):
+            return self._store.facts(value.sources, ())
+        return self._store.facts((), (value.consent_sha256,))
+
+
+def _foreign(item: AuthenticMessage | AuthenticStatement, in_force: InForce) -> Decision:
+    # Policy is not asked: whoever carries another's envelope must learn nothing from the answer.
+    agreement = item.header.agreement if isinstance(item, AuthenticMessage) else ""
+    return Decision(
+        agreement=agreement,
+        reasons=(PEER_NOT_ORIGINATOR,),
+        flags=(),
+        edition=in_force.edition,
+        law_sha256=in_force.judge.law_sha256,
+    )

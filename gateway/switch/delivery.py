@@ -1,0 +1,277 @@
+"""Delivery: from the spool to a session of the recipient, and again until it is acknowledged.
+
+A message that was just committed goes to a connected recipient from memory. Everything else, after
+a restart, a reconnect or an overflow, is read back from the spool in the order (urgency,
+ledger index), judged again, booked as an attempt, and only then sent. A recipient that falls
+behind is therefore served from the spool alone until it has caught up: order holds, memory is bounded.
+
+Nothing here ends a delivery: only a recorded acknowledgement or failure does.
+"""
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from gateway.crypto.canonical import decode
+from gateway.crypto.digests import decode_base64url
+from gateway.domain.decision import Decision
+from gateway.domain.facts import NO_FACTS
+from gateway.domain.label import RANK
+from gateway.domain.message import Header
+from gateway.domain.session import Delivery, Peer, Session
+from gateway.store.interface import BookAttempt, FailDelivery, Pending, Store
+from gateway.switch.in_force import InForce
+from gateway.switch.limits import SwitchLimits
+
+# Rows a pump reads from the spool at a time; an envelope has at most 1.5 MiB.
+PAGE_DELIVERIES = 32
+
+
+class Fresh(Struct, frozen=True):
+    """A delivery of a message committed a moment ago, still in memory."""
+
+    index: int
+    precedence: int
+    rank: int
+    delivery: Delivery
+
+
+class _InFlight(Struct):
+    index: int
+    size_bytes: int
+    attempts: int
+    due_ms: int
+    # None while the attempt is being booked.
+    session: Session | None
+
+
+class _Recipient:
+    """One authority with at least one session."""
+
+    __slots__ = ("avoid", "behind", "cursor", "in_flight", "in_flight_bytes", "sessions", "turn")
+
+    def __init__(self) -> None:
+        self.sessions: list[Session] = []
+        self.turn = 0
+        self.in_flight: dict[bytes, _InFlight] = {}
+        self.in_flight_bytes = 0
+        self.behind = True
+        self.cursor: tuple[int, int] | None = None
+        # Deliveries that a session left unacknowledged go to another one next time, if there is one.
+        self.avoid: dict[bytes, Session] = {}
+
+    def forget(self, header_sha256: bytes) -> None:
+        flight = self.in_flight.pop(header_sha256, None)
+        if flight is not None:
+            self.in_flight_bytes -= flight.size_bytes
+
+    def rewind(self) -> None:
+        self.behind = True
+        self.cursor = None
+
+
+class Deliveries:
+    """What is under way to connected recipients. All times are monotonic milliseconds."""
+
+    def __init__(
+        self, store: Store, in_force: Callable[[], InForce], clock: Callable[[], int], limits: SwitchLimits
+    ) -> None:
+        """Judge with what `in_force` returns at the moment of dispatch, at the time `clock` tells."""
+        self._store = store
+        self._in_force = in_force
+        self._clock = clock
+        self._limits = limits
+        self._recipients: dict[str, _Recipient] = {}
+
+    def attach(self, session: Session) -> None:
+        """Start serving a session; what its authority is owed is read from the spool."""
+        recipient = self._recipients.setdefault(session.peer.authority, _Recipient())
+        recipient.sessions.append(session)
+        recipient.rewind()
+
+    def detach(self, session: Session) -> None:
+        """Stop serving a session; what it left unacknowledged goes to another, or waits."""
+        authority = session.peer.authority
+        recipient = self._recipients.get(authority)
+        if recipient is None or session not in recipient.sessions:
+            return
+        recipient.sessions.remove(session)
+        if not recipient.sessions:
+            del self._recipients[authority]
+            return
+        for header_sha256 in [key for key, flight in recipient.in_flight.items() if flight.session is session]:
+            recipient.forget(header_sha256)
+        recipient.avoid = {key: other for key, other in recipient.avoid.items() if other is not session}
+        recipient.rewind()
+
+    def connected(self, authority: str) -> bool:
+        """Tell whether fresh deliveries for `authority` are worth building."""
+        recipient = self._recipients.get(authority)
+        return recipient is not None and not recipient.behind
+
+    def missed(self, authority: str, precedence: int) -> None:
+        """Note that something was spooled without being offered; it is found in the spool."""
+        recipient = self._recipients.get(authority)
+        if recipient is not None:
+            recipient.behind = True
+            if recipient.cursor is not None and precedence <= recipient.cursor[0]:
+                recipient.cursor = None
+
+    def offer(self, authority: str, fresh: list[Fresh], now_ms: int) -> None:
+        """Send fresh deliveries to one session, most urgent first; what does not fit stays in the spool."""
+        recipient = self._recipients.get(authority)
+        if recipient is None:
+            return
+        if len(fresh) > 1:
+            fresh.sort(key=lambda item: (item.precedence, item.index))
+        taken = 0
+        session = self._session(recipient, max(item.rank for item in fresh), None)
+        if session is not None:
+            room = self._room(recipient, fresh)
+            taken = session.deliver([item.delivery for item in fresh[:room]])
+            due_ms = now_ms + self._limits.acknowledge_within_ms
+            for item in fresh[:taken]:
+                size_bytes = item.delivery.size_bytes
+                recipient.in_flight[item.delivery.header_sha256] = _InFlight(item.index, size_bytes, 0, due_ms, session)
+                recipient.in_flight_bytes += size_bytes
+        if taken < len(fresh):
+            self.missed(authority, fresh[taken].precedence)
+
+    def ended(self, authority: str, header_digests: Iterable[bytes]) -> None:
+        """Forget deliveries whose acknowledgement or failure is recorded."""
+        recipient = self._recipients.get(authority)
+        if recipient is not None:
+            for header_sha256 in header_digests:
+                recipient.forget(header_sha256)
+                recipient.avoid.pop(header_sha256, None)
+
+    def tick(self, now_ms: int) -> None:
+        """Take back what nobody acknowledged in time, and serve whoever is behind."""
+        for authority, recipient in list(self._recipients.items()):
+            overdue = [(key, flight) for key, flight in recipient.in_flight.items() if flight.due_ms <= now_ms]
+            for header_sha256, flight in overdue:
+                if flight.session is not None:
+                    recipient.avoid[header_sha256] = flight.session
+                recipient.forget(header_sha256)
+            if overdue:
+                recipient.rewind()
+            if recipient.behind:
+                self.pump(authority, now_ms)
+
+    def pump(self, authority: str, now_ms: int) -> None:
+        """Read what `authority` is owed from the spool, judge it again and book its attempts."""
+        recipient = self._recipients.get(authority)
+        while recipient is not None and recipient.behind and self._fits(recipient, 0):
+            page = self._store.pending(authority, recipient.cursor, PAGE_DELIVERIES)
+            for row in page:
+                if row.header_sha256 not in recipient.in_flight and not self._dispatch(recipient, row, now_ms):
+                    return
+                recipient.cursor = (row.urgency, row.index)
+            if len(page) < PAGE_DELIVERIES:
+                recipient.behind = False
+
+    def booked(self, row: Pending, now_ms: int) -> None:
+        """Send a delivery whose attempt is on disk."""
+        recipient = self._recipients.get(row.recipient)
+        flight = recipient.in_flight.get(row.header_sha256) if recipient else None
+        if recipient is None or flight is None:
+            return
+        header = decode(row.header, Header)
+        session = self._session(recipient, RANK[header.label.level], recipient.avoid.get(row.header_sha256))
+        sent = session is not None and session.deliver([as_delivery(row)])
+        if not sent:
+            recipient.forget(row.header_sha256)
+            recipient.rewind()
+            return
+        limits = self._limits
+        flight.session = session
+        flight.due_ms = now_ms + min(
+            limits.acknowledge_within_ms << min(row.attempts, 16), limits.acknowledge_within_ms_max
+        )
+
+    def owed(self, peer: Peer, limit: int) -> list[Delivery]:
+        """Return what a polling recipient may fetch now over this link; nothing is marked as sent."""
+        page = self._store.pending(peer.authority, None, limit)
+        return [
+            as_delivery(row)
+            for row in page
+            if RANK[decode(row.header, Header).label.level] <= peer.clearance and self.review(row) is None
+        ]
+
+    def review(self, row: Pending) -> FailDelivery | None:
+        """Judge a delivery once more; return how it must end, or None if it may go.
+
+        Edition and consents may have changed since admission (design section 1, "Delivery").
+        """
+        in_force = self._in_force()
+        at_ms = self._clock()
+        header = decode(row.header, Header)
+        judge = in_force.judge
+        if row.expires_at_ms <= at_ms:
+            return _failure(row, "expired", judge.expired(header.agreement), at_ms)
+        if any(in_force.directory.stops_queued(decode_base64url(signer)) for signer in header.signers):
+            return _failure(row, "key-compromised", judge.key_compromised(header.agreement), at_ms)
+        if row.attempts >= self._limits.attempts_max:
+            return _failure(row, "attempts-exhausted", judge.attempts_exhausted(header.agreement), at_ms)
+        facts = self._store.facts(header.sources, header.consents) if header.sources or header.consents else NO_FACTS
+        decision = judge.decide_dispatch(header, facts, row.recipient, at_ms)
+        return None if decision.permitted else _failure(row, "withdrawn", decision, at_ms)
+
+    def _dispatch(self, recipient: _Recipient, row: Pending, now_ms: int) -> bool:
+        """Book an attempt or a failure; False when the recipient has no room left."""
+        failure = self.review(row)
+        if failure is not None:
+            self._store.put(failure)
+            return True
+        if not self._fits(recipient, len(row.envelope)):
+            return False
+        header = decode(row.header, Header)
+        if self._session(recipient, RANK[header.label.level], None) is None:
+            # No link of the recipient may carry this label; another session may come.
+            return True
+        # The attempt is booked before the peer is called: a crash must not let us hammer it.
+        self._store.put(BookAttempt(index=row.index, recipient=row.recipient, at_ms=self._clock(), token=row))
+        size_bytes = len(row.envelope) + len(row.receipt)
+        due_ms = now_ms + self._limits.acknowledge_within_ms
+        recipient.in_flight[row.header_sha256] = _InFlight(row.index, size_bytes, row.attempts + 1, due_ms, None)
+        recipient.in_flight_bytes += size_bytes
+        return True
+
+    def _session(self, recipient: _Recipient, rank: int, avoid: Session | None) -> Session | None:
+        able = [session for session in recipient.sessions if session.peer.clearance >= rank]
+        others = [session for session in able if session is not avoid] or able
+        if not others:
+            return None
+        recipient.turn += 1
+        return others[recipient.turn % len(others)]
+
+    def _fits(self, recipient: _Recipient, size_bytes: int) -> bool:
+        limits = self._limits
+        return (
+            len(recipient.in_flight) < limits.in_flight_deliveries_max
+            and recipient.in_flight_bytes + size_bytes <= limits.in_flight_bytes_max
+        )
+
+    def _room(self, recipient: _Recipient, fresh: list[Fresh]) -> int:
+        """Return how many of `fresh` the bounds of one recipient still admit."""
+        limits = self._limits
+        places = limits.in_flight_deliveries_max - len(recipient.in_flight)
+        octets = limits.in_flight_bytes_max - recipient.in_flight_bytes
+        for position, item in enumerate(fresh[:places]):
+            octets -= item.delivery.size_bytes
+            if octets < 0:
+                return position
+        return min(places, len(fresh))
+
+
+def as_delivery(row: Pending) -> Delivery:
+    """Return a spooled delivery as a session takes it."""
+    return Delivery(
+        header_sha256=row.header_sha256, envelope=row.envelope, receipt=row.receipt, attempt=row.attempts + 1
+    )
+
+
+def _failure(row: Pending, outcome: str, decision: Decision, at_ms: int) -> FailDelivery:
+    return FailDelivery(
+        index=row.index, recipient=row.recipient, outcome=outcome, decision=decision, at_ms=at_ms, token=row
+    )

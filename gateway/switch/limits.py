@@ -1,0 +1,24 @@
+"""The bounds of the switch, with their units. `settings` fills them."""
+
+from msgspec import Struct
+
+
+class SwitchLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much one authority may ask of us, and how long we wait for a recipient.
+
+    Rates refill continuously; a burst is what may be used at once.
+    """
+
+    messages_per_s: int = 2_000
+    messages_burst: int = 4_000
+    bytes_per_s: int = 64 * 1024 * 1024
+    bytes_burst: int = 128 * 1024 * 1024
+    # Submissions of one session that were no envelope or not signed; forgiven at one a second.
+    failures_max: int = 20
+    spooled_deliveries_max: int = 1_000_000
+    in_flight_deliveries_max: int = 1_024
+    in_flight_bytes_max: int = 16 * 1024 * 1024
+    # Unacknowledged for this long, a delivery goes to another session; then twice as long, up to an hour.
+    acknowledge_within_ms: int = 30_000
+    acknowledge_within_ms_max: int = 3_600_000
+    attempts_max: int = 50

@@ -1,0 +1,96 @@
+"""What a committed batch means for those who wait: answers, fresh deliveries, evidence.
+
+The store reports once a batch. This page sorts the batch by whom it concerns, so that each
+session is called once and a permitted message costs no task, future or log line of its own.
+"""
+
+from collections.abc import Sequence
+
+from gateway.crypto.envelope import prune
+from gateway.domain.session import Answer, Delivery, Evidence, Session
+from gateway.store.interface import Acknowledge, AdmitMessage, BookAttempt, Committed, FailDelivery, Pending, Work
+from gateway.switch.admission import Ticket
+from gateway.switch.delivery import Deliveries, Fresh
+from gateway.switch.in_force import InForce
+from gateway.switch.routing import route
+
+
+class Outcomes:
+    """One committed batch, sorted: who is answered what, who is sent what, who hears what."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.answers: dict[int, tuple[Session, list[Answer]]] = {}
+        self.fresh: dict[str, list[Fresh]] = {}
+        self.ended: dict[str, list[bytes]] = {}
+        self.evidence: dict[str, list[Evidence]] = {}
+        self.booked: list[Pending] = []
+        self.permitted = 0
+        self.acknowledged = 0
+        self.failed: dict[str, int] = {}
+        self.duplicates = 0
+        self.refused: dict[str, int] = {}
+
+    def add(self, work: Work, done: Committed, deliveries: Deliveries, in_force: InForce) -> None:
+        """Sort one item in."""
+        if isinstance(work, AdmitMessage):
+            self._admitted(work, done, deliveries, in_force)
+        elif isinstance(work, Acknowledge):
+            self.ended.setdefault(work.recipient, []).extend(item.header_sha256 for item in work.items)
+            self.acknowledged += done.ended
+        elif isinstance(work, FailDelivery) and isinstance(work.token, Pending):
+            self.ended.setdefault(work.recipient, []).append(work.token.header_sha256)
+            self.failed[work.outcome] = self.failed.get(work.outcome, 0) + done.ended
+        elif isinstance(work, BookAttempt) and isinstance(work.token, Pending):
+            self.booked.append(work.token)
+        if isinstance(work.token, Ticket):
+            self._answer(work.token, done)
+        for originator, item in done.evidence:
+            self.evidence.setdefault(originator, []).append(item)
+
+    def _answer(self, ticket: Ticket, done: Committed) -> None:
+        answer = Answer(number=ticket.number, kind="receipt", permitted=done.permitted, body=done.receipt)
+        key = id(ticket.session)
+        entry = self.answers.get(key)
+        if entry is None:
+            self.answers[key] = (ticket.session, [answer])
+        else:
+            entry[1].append(answer)
+
+    def _admitted(self, work: AdmitMessage, done: Committed, deliveries: Deliveries, in_force: InForce) -> None:
+        if done.duplicate:
+            self.duplicates += 1
+            return
+        if not done.permitted:
+            for reason in work.decision.reasons:
+                self.refused[reason.code] = self.refused.get(reason.code, 0) + 1
+            return
+        self.permitted += 1
+        message = work.message
+        way = route(message.header)
+        for recipient in way.recipients:
+            # Judged under another edition than the one in force now: the spool's way judges again.
+            if work.decision.edition is not in_force.edition or not deliveries.connected(recipient):
+                deliveries.missed(recipient, way.precedence)
+                continue
+            self.fresh.setdefault(recipient, []).append(
+                Fresh(
+                    index=done.index,
+                    precedence=way.precedence,
+                    rank=way.rank,
+                    delivery=Delivery(
+                        header_sha256=message.header_sha256,
+                        envelope=prune(message, recipient),
+                        receipt=done.receipt,
+                        attempt=1,
+                    ),
+                )
+            )
+
+
+def sort(batch: Sequence[tuple[Work, Committed]], deliveries: Deliveries, in_force: InForce) -> Outcomes:
+    """Return the outcomes of one committed batch."""
+    outcomes = Outcomes()
+    for work, done in batch:
+        outcomes.add(work, done, deliveries, in_force)
+    return outcomes

@@ -1,0 +1,63 @@
+"""Quotas: what one authority may ask of us in a span of time.
+
+Buckets leak on a monotonic clock that the caller supplies. A refusal is `CapacityError`:
+nothing was recorded, the same bytes may come again.
+"""
+
+from gateway.domain.errors import CapacityError
+from gateway.switch.limits import SwitchLimits
+
+
+class TokenBucket:
+    """A quantity that refills at `rate_per_s` up to `burst`."""
+
+    __slots__ = ("_burst", "_level", "_rate_per_ms", "_seen_ms")
+
+    def __init__(self, rate_per_s: float, burst: float, now_ms: int) -> None:
+        """Start full."""
+        self._rate_per_ms = rate_per_s / 1_000
+        self._burst = burst
+        self._level = burst
+        self._seen_ms = now_ms
+
+    def take(self, amount: float, now_ms: int) -> bool:
+        """Take `amount` if it is there; take nothing otherwise."""
+        self._level = min(self._burst, self._level + (now_ms - self._seen_ms) * self._rate_per_ms)
+        self._seen_ms = now_ms
+        if amount > self._level:
+            return False
+        self._level -= amount
+        return True
+
+    def wait_s(self, amount: float) -> int:
+        """Seconds until `amount` will be there, rounded up."""
+        missing = max(0.0, amount - self._level)
+        return max(1, -int(-missing // (self._rate_per_ms * 1_000)))
+
+
+class Quotas:
+    """Messages and bytes of every authority; authorities come from the directory, so the table is bounded."""
+
+    def __init__(self, limits: SwitchLimits) -> None:
+        """Start with every authority's buckets full."""
+        self._limits = limits
+        self._buckets: dict[str, tuple[TokenBucket, TokenBucket]] = {}
+
+    def take(self, authority: str, size_bytes: int, now_ms: int) -> None:
+        """Book one submission of `size_bytes`.
+
+        Raises:
+            CapacityError: the authority has used up its share for now.
+        """
+        buckets = self._buckets.get(authority)
+        if buckets is None:
+            limits = self._limits
+            buckets = self._buckets[authority] = (
+                TokenBucket(limits.messages_per_s, limits.messages_burst, now_ms),
+                TokenBucket(limits.bytes_per_s, limits.bytes_burst, now_ms),
+            )
+        messages, octets = buckets
+        if not messages.take(1, now_ms):
+            raise CapacityError("messages of an authority", messages.wait_s(1))
+        if not octets.take(size_bytes, now_ms):
+            raise CapacityError("bytes of an authority", octets.wait_s(size_bytes))
