@@ -1,0 +1,88 @@
+"""Digests, tags and encodings: the small words of wire.md, each in one place.
+
+Everything that is hashed or signed is built from these, so that no two objects of the
+federation can ever be mistaken for one another (wire.md, "Notation").
+"""
+
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable
+
+from gateway.domain.errors import FormatError
+from gateway.domain.message import Signature
+
+_STANDARD_TO_URL = bytes.maketrans(b"+/", b"-_")
+_URL_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+_PADDING = {0: b"", 2: b"==", 3: b"="}
+
+
+def sha256(data: bytes) -> bytes:
+    """Return the 32 bytes of SHA-256 over `data`: H of wire.md."""
+    return hashlib.sha256(data).digest()
+
+
+def tag(name: str) -> bytes:
+    """Return the domain tag T(`name`): no digest of one kind is ever one of another."""
+    return b"accord/v1/" + name.encode("ascii") + b"\x00"
+
+
+def u32(number: int) -> bytes:
+    """Return `number` as 4 bytes, big-endian."""
+    return number.to_bytes(4, "big")
+
+
+def prefixed(data: bytes) -> bytes:
+    """Return `data` behind its length: L of wire.md."""
+    return len(data).to_bytes(4, "big") + data
+
+
+def payload_type(name: str) -> str:
+    """Return the payload type of a signed object, such as `header` or `consent`."""
+    return f"application/vnd.accord.{name}.v1+json"
+
+
+def pae(type_: str, payload: bytes) -> bytes:
+    """Return the bytes that are signed for `payload`; lengths count bytes.
+
+    Source: S-02 (DSSE v1.0.2, protocol.md, "Signature Definition").
+    """
+    name = type_.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
+
+
+def key_id(role: str, public: bytes) -> bytes:
+    """Return the 16 raw bytes of the kid: one key in two roles has two."""
+    return sha256(tag("key") + prefixed(role.encode("ascii")) + public)[:16]
+
+
+def signatures_digest(signatures: Iterable[Signature]) -> bytes:
+    """Return the digest by which a record names the signatures it saw (ADR 0005)."""
+    parts = [tag("signatures")]
+    for signature in signatures:
+        fields = signature.k + signature.g
+        if signature.n is not None:
+            fields += u32(signature.n) + u32(signature.i or 0) + b"".join(signature.p or ())
+        parts.append(prefixed(fields))
+    return sha256(b"".join(parts))
+
+
+def encode_base64url(data: bytes) -> str:
+    """Return `data` as base64url without padding."""
+    return binascii.b2a_base64(data, newline=False).translate(_STANDARD_TO_URL, b"=").decode("ascii")
+
+
+def decode_base64url(text: str) -> bytes:
+    """Return the bytes of `text`, which has exactly one spelling.
+
+    Raises:
+        FormatError: another alphabet, padding, white space, or stray bits in the last character.
+    """
+    padding = _PADDING.get(len(text) % 4)
+    if padding is None or _BASE64URL.fullmatch(text) is None:
+        raise FormatError("text is not base64url without padding")
+    data = binascii.a2b_base64(text.encode("ascii").translate(_URL_TO_STANDARD) + padding)
+    if encode_base64url(data) != text:
+        raise FormatError("base64url has stray bits in its last character")
+    return data

@@ -1,0 +1,264 @@
+"""Open an envelope: bytes become an `AuthenticMessage`, or one of two errors.
+
+The order is wire.md's: bounds, signatures over the exact bytes, and only then the header, which is decoded once
+and never read again from bytes; then times, digests, wraps and suite. This module knows keys through a directory
+edition and asks neither who sent the bytes nor what policy thinks of them. Nothing else builds an `AuthenticMessage`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.crypto import canonical
+from gateway.crypto.batch import VerifiedRoots, verify_batch
+from gateway.crypto.digests import (
+    decode_base64url,
+    encode_base64url,
+    pae,
+    payload_type,
+    sha256,
+    signatures_digest,
+)
+from gateway.crypto.keys import verify
+from gateway.crypto.wraps import SUITE_OF_PUBLIC_BYTES, WRAP_BYTES
+from gateway.domain.directory import Directory, ListedKey
+from gateway.domain.errors import FormatError, SignatureError
+from gateway.domain.message import (
+    CLOCK_AHEAD_MS_MAX,
+    ENVELOPE_BYTES_MAX,
+    LIFETIME_MS_MAX,
+    AuthenticMessage,
+    Envelope,
+    Header,
+    Recipient,
+    Signature,
+    Wrap,
+)
+
+HEADER_TYPE = payload_type("header")
+HEADER_ROLES = frozenset({"message", "seal", "signatory"})
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Envelope)
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """Return the MessagePack form: maps keyed h, s, r, c in this order, shortest encodings."""
+    return _ENCODER.encode(envelope)
+
+
+def decode_envelope(raw: bytes) -> Envelope:
+    """Return the envelope in `raw`; nothing of it has been verified.
+
+    Raises:
+        FormatError: too large, not of the schema, or not the one spelling of its content.
+    """
+    if len(raw) > ENVELOPE_BYTES_MAX:
+        raise FormatError(f"envelope is larger than {ENVELOPE_BYTES_MAX} bytes")
+    envelope = canonical.decode_with(_DECODER, raw)
+    if _ENCODER.encode(envelope) != raw:
+        raise FormatError("envelope is not canonical: a doubled key, another order or a longer encoding")
+    return envelope
+
+
+def open_envelope(raw: bytes, directory: Directory, network: str, at_ms: int, roots: VerifiedRoots) -> AuthenticMessage:
+    """Return the message in `raw` once everything that a gateway can check without policy holds.
+
+    Args:
+        raw: one envelope, at most `ENVELOPE_BYTES_MAX` bytes.
+        directory: the edition in force.
+        network: the federation this gateway serves.
+        at_ms: the gateway's time.
+        roots: what batch roots were verified before.
+
+    Raises:
+        FormatError: `raw` is no envelope, its header no header, or wraps, body, times and suite do not fit it.
+        SignatureError: not every signer stands in the directory, in force, as one originator, over these bytes.
+    """
+    return authenticate(decode_envelope(raw), len(raw), directory, network, at_ms, roots)
+
+
+def authenticate(
+    envelope: Envelope, size_bytes: int, directory: Directory, network: str, at_ms: int, roots: VerifiedRoots
+) -> AuthenticMessage:
+    """Return the message in a decoded envelope: `open_envelope` without its first step.
+
+    Raises:
+        FormatError, SignatureError: as `open_envelope`.
+    """
+    signers = listed_signers(envelope, directory)
+    for listed in signers:
+        if not directory.accepts_key(listed, at_ms):
+            raise SignatureError(f"key `{listed.entry.kid}` is not in force in edition {directory.edition.number}")
+    message = verify_header(envelope, signers, network, roots, size_bytes)
+    _check_times(message.header, at_ms)
+    _check_wraps(message.header, envelope.r, directory, at_ms)
+    return message
+
+
+def signer_authority(subject: Envelope | AuthenticMessage, directory: Directory) -> str:
+    """Return the authority whose keys signed, which the link compares with its peer before any verification.
+
+    Raises:
+        SignatureError: a key is unknown, or the keys belong to several authorities.
+    """
+    envelope = subject.envelope if isinstance(subject, AuthenticMessage) else subject
+    return listed_signers(envelope, directory)[0].authority.id
+
+
+def listed_signers(envelope: Envelope, directory: Directory) -> tuple[ListedKey, ...]:
+    """Return the keys named in `s`, in order; they belong to one authority and may sign headers.
+
+    Raises:
+        SignatureError: otherwise.
+    """
+    keys = directory.keys
+    signers = []
+    for signature in envelope.s:
+        listed = keys.get(signature.k)
+        if listed is None:
+            kid = encode_base64url(signature.k)
+            raise SignatureError(f"key `{kid}` is not in edition {directory.edition.number}")
+        signers.append(listed)
+    first = signers[0].authority.id
+    if len(signers) > 1 and any(listed.authority.id != first for listed in signers):
+        raise SignatureError("the signers belong to several authorities")
+    return tuple(signers)
+
+
+def verify_header(
+    envelope: Envelope, signers: tuple[ListedKey, ...], network: str, roots: VerifiedRoots, size_bytes: int
+) -> AuthenticMessage:
+    """Return the message whose header all of `signers` signed, with its body bound; wraps and times are not looked at.
+
+    Raises:
+        FormatError, SignatureError: as `open_envelope`.
+    """
+    raw = envelope.h
+    roles = tuple([listed.entry.role for listed in signers])
+    if roles.count("message") != 1 or not HEADER_ROLES.issuperset(roles):
+        raise SignatureError("exactly one signer has the role `message`, the others `seal` or `signatory`")
+    for listed, signature in zip(signers, envelope.s, strict=True):
+        _verify_one(raw, signature, listed, network, roots)
+    header = canonical.decode(raw, Header)
+    if header.network != network:
+        raise FormatError("header names another network")
+    _check_signers(header, signers)
+    check_header(header)
+    body = header.body
+    if body.length != len(envelope.c) or body.sha256 != encode_base64url(hashlib.sha256(envelope.c).digest()):
+        raise FormatError("body is not the one that the header names")
+    return AuthenticMessage(header, sha256(raw), signatures_digest(envelope.s), envelope, roles, size_bytes)
+
+
+def _verify_one(raw: bytes, signature: Signature, listed: ListedKey, network: str, roots: VerifiedRoots) -> None:
+    if signature.n is not None or signature.i is not None or signature.p is not None:
+        if listed.entry.role != "message":
+            raise SignatureError("only a key of role `message` signs batches")
+        verify_batch(network, raw, signature, listed.public, roots)
+    else:
+        verify(listed.public, signature.g, pae(HEADER_TYPE, raw))
+
+
+def _check_signers(header: Header, signers: tuple[ListedKey, ...]) -> None:
+    if header.signers != tuple([listed.entry.kid for listed in signers]):
+        raise SignatureError("the signatures are not those of the signers that the header lists, in order")
+    if header.originator != signers[0].authority.id:
+        raise SignatureError("the signing keys are not those of the originator")
+
+
+def check_header(header: Header) -> None:
+    """Return if a header of the right schema also keeps the rules between its fields, at whatever time.
+
+    Raises:
+        FormatError: it does not.
+    """
+    label = header.label
+    for name, values in (
+        ("purposes", header.purposes),
+        ("subjects", header.subjects),
+        ("sources", header.sources),
+        ("consents", header.consents),
+        ("conditions", header.conditions),
+        ("label.handling", label.handling),
+        ("label.special_categories", label.special_categories),
+    ):
+        if len(values) > 1 and not canonical.in_order(values):
+            raise FormatError(f"`{name}` is not strictly increasing")
+    recipients = header.recipients
+    if len(recipients) > 1 and len({recipient.authority for recipient in recipients}) != len(recipients):
+        raise FormatError("a recipient is listed twice")
+    if len(header.signers) > 1 and len(set(header.signers)) != len(header.signers):
+        raise FormatError("a signer is listed twice")
+    if int(header.id[:8] + header.id[9:13], 16) != header.sent_at_ms:
+        raise FormatError("the millisecond in `id` is not `sent_at_ms`")
+    if header.expires_at_ms > header.sent_at_ms + LIFETIME_MS_MAX:
+        raise FormatError(f"`expires_at_ms` is more than {LIFETIME_MS_MAX // 86_400_000} days after `sent_at_ms`")
+
+
+def _check_times(header: Header, at_ms: int) -> None:
+    if header.sent_at_ms > at_ms + CLOCK_AHEAD_MS_MAX:
+        raise FormatError(f"`sent_at_ms` is more than {CLOCK_AHEAD_MS_MAX // 1000} s in the future")
+    if header.expires_at_ms <= at_ms:
+        raise FormatError("the message has expired: `expires_at_ms` is past")
+
+
+def _check_wraps(header: Header, wraps: Sequence[Wrap], directory: Directory, at_ms: int) -> None:
+    if len(wraps) != len(header.recipients):
+        raise FormatError("there are not as many wraps as recipients")
+    _check_suite(header.suite, header.originator, "originator", directory)
+    for recipient, wrap in zip(header.recipients, wraps, strict=True):
+        _check_suite(header.suite, recipient.authority, "recipient", directory)
+        _check_recipient_key(header.suite, recipient, wrap, directory, at_ms)
+        check_wrap(header.suite, recipient, wrap)
+
+
+def _check_suite(suite: int, authority_id: str, what: str, directory: Directory) -> None:
+    authority = directory.authorities.get(authority_id)
+    if authority is None:
+        raise FormatError(f"{what} `{authority_id}` is not in edition {directory.edition.number}")
+    if suite < authority.suite_min:
+        raise FormatError(f"suite {suite} is below the minimum {authority.suite_min} of {what} `{authority_id}`")
+
+
+def _check_recipient_key(suite: int, recipient: Recipient, wrap: Wrap, directory: Directory, at_ms: int) -> None:
+    listed = directory.keys.get(wrap.k)
+    name = recipient.authority
+    if listed is None or listed.entry.kid != recipient.key or listed.authority.id != name:
+        raise FormatError(f"recipient `{name}` has no key `{recipient.key}` in edition {directory.edition.number}")
+    if listed.entry.role != "wrap":
+        raise FormatError(f"key `{recipient.key}` of recipient `{name}` is none to wrap to")
+    if not directory.accepts_key(listed, at_ms):
+        raise FormatError(
+            f"key `{recipient.key}` of recipient `{name}` is not in force in edition {directory.edition.number}"
+        )
+    if SUITE_OF_PUBLIC_BYTES.get(len(listed.public)) != suite:
+        raise FormatError(f"key `{recipient.key}` of recipient `{name}` is not of suite {suite}")
+
+
+def check_wrap(suite: int, recipient: Recipient, wrap: Wrap) -> None:
+    """Return if `wrap` is the one that the header binds for `recipient`.
+
+    Raises:
+        FormatError: another key, length or digest.
+    """
+    if decode_base64url(recipient.key) != wrap.k:
+        raise FormatError(f"the wrap for `{recipient.authority}` is made to another key than the header says")
+    if len(wrap.w) != WRAP_BYTES[suite]:
+        raise FormatError(f"the wrap for `{recipient.authority}` is not {WRAP_BYTES[suite]} bytes (suite {suite})")
+    if recipient.wrap_sha256 != encode_base64url(sha256(wrap.w)):
+        raise FormatError(f"the wrap for `{recipient.authority}` is not the one that the header names")
+
+
+def prune(message: AuthenticMessage, recipient_authority: str) -> bytes:
+    """Return the envelope (MessagePack) with the wrap of one recipient and nobody else's.
+
+    Raises:
+        FormatError: the authority is no recipient of this message.
+    """
+    envelope = message.envelope
+    for recipient, wrap in zip(message.header.recipients, envelope.r, strict=True):
+        if recipient.authority == recipient_authority:
+            return _ENCODER.encode(Envelope(envelope.h, envelope.s, (wrap,), envelope.c))
+    raise FormatError(f"`{recipient_authority}` is no recipient of this message")
