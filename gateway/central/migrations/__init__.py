@@ -1,0 +1,1 @@
+"""The schema of the central node's database, in numbered steps."""
