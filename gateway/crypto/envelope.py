@@ -153,12 +153,12 @@ def verify_header(
 
 
 def _verify_one(raw: bytes, signature: Signature, listed: ListedKey, network: str, roots: VerifiedRoots) -> None:
-    if signature.n is not None or signature.i is not None or signature.p is not None:
-        if listed.entry.role != "message":
-            raise SignatureError("only a key of role `message` signs batches")
+    if signature.single:
+        verify(listed.public, signature.g, pae(HEADER_TYPE, raw))
+    elif listed.entry.role == "message":
         verify_batch(network, raw, signature, listed.public, roots)
     else:
-        verify(listed.public, signature.g, pae(HEADER_TYPE, raw))
+        raise SignatureError("only a key of role `message` signs batches")
 
 
 def _check_signers(header: Header, signers: tuple[ListedKey, ...]) -> None:

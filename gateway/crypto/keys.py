@@ -2,12 +2,14 @@
 
 A key id covers the role, so a key that turned up in two roles would have two ids and no
 signature of the one could pass for the other. Which keys are in force is the directory's business,
-not this module's. Private keys are files of PKCS#8; nothing here writes them.
+not this module's. Private keys are files of PKCS#8; nothing here writes them. A registration shows that
+whoever asks for keys to be listed holds them.
 """
 
 import binascii
 import secrets
 import textwrap
+from collections.abc import Sequence
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,10 +29,13 @@ from nacl.bindings import (
 )
 from nacl.exceptions import CryptoError
 
-from gateway.crypto import wraps
-from gateway.crypto.digests import key_id
+from gateway.crypto import canonical, wraps
+from gateway.crypto.digests import decode_base64url, encode_base64url, key_id, payload_type
+from gateway.crypto.signed import decode_signed, encode_signed, signed_bytes
 from gateway.domain.errors import FormatError, SignatureError, TrustError
+from gateway.domain.message import SIGNATURES_MAX, Signature
 from gateway.domain.names import SIGNING_ROLES
+from gateway.domain.statement import KeyOffer, KeyRegistration, SignedStatement
 
 SIGNATURE_BYTES = 64
 ED25519_PUBLIC_BYTES = 32
@@ -41,6 +46,7 @@ _XWING_PKCS8 = bytes.fromhex("3034020100300d060b2b0601040183e62d81c87a0420")
 _PEM_BEGIN = "-----BEGIN PRIVATE KEY-----"
 _PEM_END = "-----END PRIVATE KEY-----"
 _PEM_BYTES_MAX = 4096
+_REGISTRATION = "key-registration"
 
 
 class SecretKey(Struct, frozen=True):
@@ -127,6 +133,82 @@ def check_public(role: str, public: bytes) -> None:
         raise TrustError("signing key has not 32 bytes")
     elif not crypto_core_ed25519_is_valid_point(public):
         raise TrustError("signing key is no canonical point of the prime-order group")
+
+
+def make_registration(
+    network: str, authority: str, keys: Sequence[SecretKey], certificates: Sequence[str], at_ms: int
+) -> bytes:
+    """Return the statement in which `authority` asks for its keys to be listed, signed by each that can sign.
+
+    Args:
+        network: the federation.
+        authority: who asks.
+        keys: at most 8 that sign; wrap keys are vouched for by the `message` key.
+        certificates: SPKI digests (base64url) of its TLS keys.
+        at_ms: now.
+
+    Raises:
+        FormatError: too many keys, a key twice, or wrap keys without a `message` key.
+    """
+    ordered = sorted(keys, key=lambda key: encode_base64url(key.kid))
+    offers = tuple(KeyOffer(encode_base64url(key.kid), key.role, encode_base64url(key.public)) for key in ordered)
+    registration = KeyRegistration(1, network, authority, offers, tuple(sorted(certificates)), at_ms)
+    h = canonical.encode(registration)
+    signers = _signing_kids(canonical.decode(h, KeyRegistration))
+    signing = [key for key in ordered if key.role != WRAP_ROLE]
+    if [key.kid for key in signing] != signers:
+        raise FormatError("a key is offered twice")
+    data = signed_bytes(_REGISTRATION, h)
+    signatures = tuple(Signature(key.kid, sign(key, data)) for key in signing)
+    return encode_signed(SignedStatement(payload_type(_REGISTRATION), h, signatures))
+
+
+def open_registration(raw: bytes, network: str) -> KeyRegistration:
+    """Return what an authority asks to have listed, once every key that can sign has signed it.
+
+    Raises:
+        FormatError: no registration, another network, a key twice, or wrap keys without a `message` key.
+        SignatureError: a key did not sign: nobody has shown that he holds it.
+        TrustError: a key is weak, or its kid is not its own.
+    """
+    signed = decode_signed(raw)
+    if signed.t != payload_type(_REGISTRATION):
+        raise FormatError("statement is no key registration")
+    # Nothing vouches for the keys in it but the keys themselves, so here decoding comes first.
+    registration = canonical.decode(signed.h, KeyRegistration)
+    if registration.network != network:
+        raise FormatError("key registration names another network")
+    publics = {}
+    for offer in registration.keys:
+        public = decode_base64url(offer.public)
+        check_public(offer.role, public)
+        if encode_base64url(key_id(offer.role, public)) != offer.kid:
+            raise TrustError(f"`{offer.kid}` is not the kid of its key")
+        publics[decode_base64url(offer.kid)] = public
+    if _signing_kids(registration) != [signature.k for signature in signed.s]:
+        raise SignatureError("the signatures are not those of the signing keys that are offered, in order")
+    data = signed_bytes(_REGISTRATION, signed.h)
+    for signature in signed.s:
+        verify(publics[signature.k], signature.g, data)
+    return registration
+
+
+def _signing_kids(registration: KeyRegistration) -> list[bytes]:
+    """The keys that must sign a registration, in its order."""
+    offers = registration.keys
+    if not canonical.in_order([offer.kid for offer in offers]) or len({offer.public for offer in offers}) != len(
+        offers
+    ):
+        raise FormatError("keys are not in strictly increasing order of kid, or one is offered twice")
+    if not canonical.in_order(registration.certificates):
+        raise FormatError("`certificates` is not strictly increasing")
+    roles = [offer.role for offer in offers]
+    if WRAP_ROLE in roles and "message" not in roles:
+        raise FormatError("wrap keys need a key of role `message` beside them that vouches for them")
+    kids = [decode_base64url(offer.kid) for offer in offers if offer.role != WRAP_ROLE]
+    if not 1 <= len(kids) <= SIGNATURES_MAX:
+        raise FormatError(f"a registration has 1 to {SIGNATURES_MAX} keys that sign")
+    return kids
 
 
 def to_pem(key: SecretKey) -> bytes:

@@ -87,6 +87,11 @@ class Signature(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     i: Annotated[int, Meta(ge=0, lt=BATCH_MESSAGES_MAX)] | None = None
     p: Annotated[tuple[Annotated[bytes, Meta(min_length=32, max_length=32)], ...], Meta(max_length=10)] | None = None
 
+    @property
+    def single(self) -> bool:
+        """True when nothing of a batch is stated: the signature is over this object alone."""
+        return self.n is None and self.i is None and self.p is None
+
 
 class Wrap(Struct, frozen=True, forbid_unknown_fields=True):
     """The content key for one recipient: key id and HPKE output (80 or 1,168 bytes)."""
