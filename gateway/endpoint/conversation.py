@@ -1,0 +1,276 @@
+"""One connection to a gateway as a state machine: frames in, actions out, no socket, no clock, no disk.
+
+The gateway speaks first. Until its hello has been checked against our directory nothing leaves but our own
+hello, because under TLS 1.3 nobody can know earlier whether the connection was accepted (threat N4). Then
+submissions go out within the window, every one is answered once, and every tree head that is shown is held
+against all others. Source: wire.md, "What the gateway checks" and "Checkpoint"; S-17.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from gateway.crypto.checkpoint import verify_checkpoint
+from gateway.domain.errors import PeerError, TrustError
+from gateway.domain.receipt import Checkpoint
+from gateway.domain.session import Answer, CloseReason, Delivery, Evidence
+from gateway.endpoint.checkpoints import Chain, Question, TwoHistoriesError
+from gateway.endpoint.limits import EndpointLimits
+from gateway.wire.frames import (
+    Acknowledge,
+    Answers,
+    AskConsistency,
+    Consistency,
+    Deliveries,
+    EditionNotice,
+    EndpointHello,
+    FromEndpoint,
+    FromGateway,
+    Goodbye,
+    Hello,
+    Informed,
+    Submission,
+    Submit,
+    size_bytes,
+    take_frame,
+)
+
+# Batches of acknowledgements under way; they need no place in the window.
+ACKNOWLEDGE_MAX = 4
+
+State = Literal["waiting", "greeting", "open", "ended"]
+# What may come when, and where it leads. Everything else breaks the protocol.
+TRANSITIONS: dict[tuple[State, type[FromGateway]], State] = {
+    ("waiting", Hello): "greeting",
+    ("waiting", Goodbye): "ended",
+    ("greeting", Goodbye): "ended",
+    ("open", Answers): "open",
+    ("open", Deliveries): "open",
+    ("open", Informed): "open",
+    ("open", Consistency): "open",
+    ("open", EditionNotice): "open",
+    ("open", Goodbye): "ended",
+}
+
+
+class Say(Struct, frozen=True):
+    """Send this frame."""
+
+    frame: FromEndpoint
+
+
+class Greet(Struct, frozen=True):
+    """Bring the directory up to what the hello names, then call `greet`."""
+
+    hello: Hello
+
+
+class Fetch(Struct, frozen=True):
+    """Fetch the directory edition that is in force now."""
+
+    number: int
+    sha256: str
+
+
+class Answered(Struct, frozen=True):
+    """What we submitted or acknowledged as `token` has its answer."""
+
+    token: object
+    answer: Answer
+
+
+class Delivered(Struct, frozen=True):
+    """Messages for us, unchecked."""
+
+    items: Sequence[Delivery]
+
+
+class Heard(Struct, frozen=True):
+    """Evidence about our own messages, unchecked."""
+
+    items: Sequence[Evidence]
+
+
+class Proven(Struct, frozen=True):
+    """Tree heads that are proven now; `newest` is what we have seen."""
+
+    heads: Sequence[Checkpoint]
+    newest: Checkpoint
+
+
+class Ended(Struct, frozen=True):
+    """The gateway said goodbye."""
+
+    reason: CloseReason
+
+
+class Contradicted(Struct, frozen=True):
+    """The gateway contradicts itself: raise this once all that stands before it is said."""
+
+    error: TwoHistoriesError
+
+
+Action = Contradicted | Say | Greet | Fetch | Answered | Delivered | Heard | Proven | Ended
+
+
+class Conversation:
+    """The endpoint's half of one connection. Times are monotonic milliseconds."""
+
+    def __init__(self, network: str, origin: str, limits: EndpointLimits) -> None:
+        """Expect the gateway that keeps the ledger `origin` of the federation `network`."""
+        self._network = network
+        self._origin = origin
+        self._answer_ms = int(limits.answer_timeout_s * 1_000)
+        self._proof_ms = int(limits.proof_timeout_s * 1_000)
+        self._state: State = "waiting"
+        self._window = 0
+        self._next = 0
+        # Number of a submission to our token and the time it left; acknowledgements apart.
+        self._submitted: dict[int, tuple[object, int]] = {}
+        self._acknowledged: dict[int, tuple[object, int]] = {}
+        self._chain = Chain(None)
+        self._asked_ms: deque[int] = deque()
+
+    @property
+    def state(self) -> State:
+        """Where the conversation stands."""
+        return self._state
+
+    @property
+    def room(self) -> int:
+        """How many submissions may be sent now."""
+        return max(0, self._window - len(self._submitted)) if self._state == "open" else 0
+
+    @property
+    def acknowledge_room(self) -> int:
+        """How many batches of acknowledgements may be sent now."""
+        return max(0, ACKNOWLEDGE_MAX - len(self._acknowledged)) if self._state == "open" else 0
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing that we said is without an answer."""
+        return not (self._submitted or self._acknowledged or self._chain.owed)
+
+    def receive(self, frame: FromGateway) -> list[Action]:
+        """Take one frame.
+
+        Raises:
+            PeerError: the frame may not come now.
+            TwoHistoriesError: what it shows contradicts what the gateway signed before.
+            TrustError: a checkpoint is not under the gateway's key.
+        """
+        state = TRANSITIONS.get((self._state, type(frame)))
+        if state is None:
+            raise PeerError(f"a frame `{type(frame).__name__}` may not come while {self._state}")
+        self._state = state
+        match frame:
+            case Hello():
+                return self._hello(frame)
+            case Answers(items):
+                return [self._answer(answer) for answer in items]
+            case Deliveries(items):
+                return [Delivered(items)]
+            case Informed(items):
+                return [Heard(items)]
+            case Consistency(old, new, path):
+                # Its newest checkpoint is not looked at: it would make us ask again for ever.
+                return self._prove(Question(old, new), path)
+            case EditionNotice(number, sha256):
+                return [Fetch(number, sha256)]
+            case Goodbye(reason):
+                return [Ended(reason)]
+
+    def greet(self, hello: Hello, public: bytes, chain: Chain, evidence_after: int | None, now_ms: int) -> list[Action]:
+        """Answer the hello, now that the directory gave the gateway's checkpoint key.
+
+        What we have seen is said even to a gateway that shows less: only so does it learn that it lost something.
+
+        Raises:
+            TrustError: the checkpoint is not under `public`.
+        """
+        shown = verify_checkpoint(hello.checkpoint, self._origin, public)
+        seen = chain.proven
+        self._chain = chain
+        self._state, self._window = "open", hello.window
+        actions: list[Action] = [Say(EndpointHello(None if seen is None else seen.note, evidence_after))]
+        try:
+            if seen is not None and shown.size < seen.size:
+                raise TwoHistoriesError(
+                    f"`{self._origin}` shows a ledger of size {shown.size} and signed one of size {seen.size} before",
+                    seen,
+                    shown,
+                    "history-shrunk",
+                )
+            questions = chain.resume()
+            return actions + self._ask(questions + chain.observe(shown), now_ms)
+        except TwoHistoriesError as error:
+            return [*actions, Contradicted(error)]
+
+    def observe(self, checkpoint: Checkpoint, now_ms: int) -> list[Action]:
+        """Hold a verified checkpoint (of a receipt) against all others; return what to ask.
+
+        Raises:
+            TwoHistoriesError: it contradicts another one.
+        """
+        return self._ask(self._chain.observe(checkpoint), now_ms)
+
+    def submit(self, items: Sequence[tuple[object, Submission]], now_ms: int) -> list[Action]:
+        """Send at most `room` submissions, each with a token that its answer will bear."""
+        queue = deque(items)
+        actions: list[Action] = []
+        while queue:
+            taken = take_frame(queue, lambda item: size_bytes(item[1]))
+            actions.append(Say(Submit(self._next, [submission for _, submission in taken])))
+            for token, _ in taken:
+                self._submitted[self._next] = (token, now_ms)
+                self._next += 1
+        return actions
+
+    def acknowledge(self, token: object, raw: bytes, now_ms: int) -> list[Action]:
+        """Send one signed batch of acknowledgements."""
+        number = self._next
+        self._next += 1
+        self._acknowledged[number] = (token, now_ms)
+        return [Say(Acknowledge(number, raw))]
+
+    def waiting_since(self, before_ms: int) -> list[object]:
+        """Return the tokens of submissions that left before `before_ms` and have no answer."""
+        return [token for token, sent_ms in self._submitted.values() if sent_ms < before_ms]
+
+    def overdue(self, now_ms: int) -> str | None:
+        """Say what the gateway owes for too long, if anything: an `answer` or a `proof`."""
+        for waiting in (self._submitted, self._acknowledged):
+            oldest = next(iter(waiting.values()), None)
+            if oldest is not None and now_ms - oldest[1] > self._answer_ms:
+                return "answer"
+        if self._asked_ms and now_ms - self._asked_ms[0] > self._proof_ms:
+            return "proof"
+        return None
+
+    def _hello(self, hello: Hello) -> list[Action]:
+        if hello.network != self._network:
+            raise TrustError(f"the gateway is of network `{hello.network}`, not of `{self._network}`")
+        if hello.origin != self._origin:
+            raise TrustError(f"the gateway keeps the ledger `{hello.origin}`, not `{self._origin}`")
+        return [Greet(hello)]
+
+    def _answer(self, answer: Answer) -> Answered:
+        for waiting in (self._submitted, self._acknowledged):
+            entry = waiting.pop(answer.number, None)
+            if entry is not None:
+                return Answered(entry[0], answer)
+        raise PeerError(f"an answer came for number {answer.number}, which waits for none")
+
+    def _ask(self, questions: list[Question], now_ms: int) -> list[Action]:
+        self._asked_ms.extend(now_ms for _ in questions)
+        return [Say(AskConsistency(question.old, question.new)) for question in questions]
+
+    def _prove(self, question: Question, path: tuple[bytes, ...]) -> list[Action]:
+        heads = self._chain.prove(question, path)
+        if self._asked_ms:
+            self._asked_ms.popleft()
+        newest = self._chain.proven
+        proven: list[Action] = [Proven(heads, newest)] if heads and newest is not None else []
+        return proven
