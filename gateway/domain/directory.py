@@ -117,7 +117,8 @@ class Adherence(Struct, frozen=True, forbid_unknown_fields=True):
     """The status of one party under one agreement. Signed is not notified, notified is not in force.
 
     `in_force_on` is what the depositary or operator states; policy computes it from
-    `notified_on` where the instrument gives the arithmetic and it is null.
+    `notified_on` where the instrument gives the arithmetic and it is null. `pending`: the deposit itself says that
+    internal procedures go on, so it brings nothing into force (C1-27, Russia).
     """
 
     agreement: Code
@@ -129,13 +130,14 @@ class Adherence(Struct, frozen=True, forbid_unknown_fields=True):
     exit: Exit | None
     reservations: tuple[Code, ...]
     accepted: tuple[Code, ...]
+    pending: bool = False
 
 
 class Channel(Struct, frozen=True, forbid_unknown_fields=True):
     """A channel basis between two authorities or two parties under an agreement (C8-15)."""
 
     agreement: Code
-    between: Annotated[tuple[Text, Text], Meta(min_length=2, max_length=2)]
+    between: tuple[Text, Text]
     basis: Text
 
 
