@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.crypto.canonical import decode_with
 from gateway.domain.errors import FormatError
 from gateway.domain.names import Code, Count, Digest, Milliseconds, Origin
 from gateway.domain.session import Answer, CloseReason, Delivery, Evidence
@@ -167,24 +168,27 @@ def decode_from_endpoint(raw: bytes) -> FromEndpoint:
 def _decode(decoder: msgspec.msgpack.Decoder[Frame], raw: bytes) -> Frame:
     if len(raw) > FRAME_BYTES_MAX:
         raise FormatError(f"a frame of {len(raw)} bytes is over the bound of {FRAME_BYTES_MAX}")
-    try:
-        return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        # The decoder's text may quote what was sent; ours must not.
-        raise FormatError("the bytes are no frame of `accord.v1`") from error
+    return decode_with(decoder, raw)
 
 
-def size_bytes(item: Answer | Delivery | Evidence | Submission) -> int:
-    """Return a bound on what an item occupies in a frame, in bytes."""
-    match item:
-        case Answer():
-            return len(item.body) + len(item.detail) + ITEM_OVERHEAD_BYTES
-        case Delivery():
-            return item.size_bytes + ITEM_OVERHEAD_BYTES
-        case Evidence():
-            return len(item.body) + ITEM_OVERHEAD_BYTES
-        case Submission():
-            return len(item.raw) + ITEM_OVERHEAD_BYTES
+def answer_bytes(item: Answer) -> int:
+    """Return a bound on what an answer occupies in a frame, in bytes."""
+    return len(item.body) + len(item.detail) + ITEM_OVERHEAD_BYTES
+
+
+def delivery_bytes(item: Delivery) -> int:
+    """Return a bound on what a delivery occupies in a frame, in bytes."""
+    return len(item.envelope) + len(item.receipt) + ITEM_OVERHEAD_BYTES
+
+
+def evidence_bytes(item: Evidence) -> int:
+    """Return a bound on what an item of evidence occupies in a frame, in bytes."""
+    return len(item.body) + ITEM_OVERHEAD_BYTES
+
+
+def submission_bytes(item: Submission) -> int:
+    """Return a bound on what a submission occupies in a frame, in bytes."""
+    return len(item.raw) + ITEM_OVERHEAD_BYTES
 
 
 def take_frame(queue: deque[Item], measure: Callable[[Item], int]) -> list[Item]:

@@ -41,7 +41,11 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     receive_timeout_s: float = 60.0
     # A peer that takes nothing for this long is cut; what it was owed stays in the spool.
     send_timeout_s: float = 20.0
+    # From the decision to close a WebSocket to the end of its connection, whatever the peer does.
+    closing_timeout_s: float = 3.0
     outgoing_items_max: int = 2_048
+    # Consistency proofs asked for and not yet sent.
+    replies_max: int = 8
     outgoing_bytes_max: int = 4 * 1024 * 1024
     write_buffer_bytes: int = 256 * 1024
     # Bytes handed to the switch and not yet answered: one connection, all connections.

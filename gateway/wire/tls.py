@@ -6,8 +6,6 @@ never used, tickets are off: a revoked certificate must not live on in a resumed
 (threats N1, N2). Source: S-11 (RFC 8446); reference/reliability.md 4.2.
 """
 
-import base64
-import hashlib
 import os
 import ssl
 from collections.abc import Callable, Mapping
@@ -19,6 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
+from gateway.crypto.digests import encode_base64url, sha256
 from gateway.domain.errors import ConfigurationError, TrustError
 
 # CVE-2023-40217: before 3.11.5 plain text sent early could pass for authenticated data.
@@ -120,7 +119,7 @@ def spki_sha256(certificate_der: bytes) -> str:
         spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise TrustError("the peer's certificate cannot be read") from error
-    return base64.urlsafe_b64encode(hashlib.sha256(spki).digest()).decode().rstrip("=")
+    return encode_base64url(sha256(spki))
 
 
 def peer_spki_sha256(connection: ssl.SSLObject | ssl.SSLSocket) -> str | None:

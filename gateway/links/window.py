@@ -1,0 +1,63 @@
+"""The numbers of one connection: which come next, which are open, how many bytes wait for judgement.
+
+Without IO. Numbers count from 0 over submissions and acknowledgements together; an endpoint that
+skips, repeats or outruns its window breaks the protocol.
+"""
+
+from collections.abc import Sequence
+
+from gateway.domain.errors import PeerError
+from gateway.domain.session import Answer
+
+
+class Window:
+    """What was submitted on one connection and has no answer yet.
+
+    `unjudged_bytes`: bytes handed to the switch. `open`: numbers whose answer was not written yet, so
+    that a peer that does not read its answers cannot make us keep more than a window of them.
+    """
+
+    __slots__ = ("_sizes", "next_number", "open", "size", "unjudged_bytes")
+
+    def __init__(self, size: int) -> None:
+        """Allow `size` open numbers."""
+        self.size = size
+        self.next_number = 0
+        self.open = 0
+        self.unjudged_bytes = 0
+        self._sizes: dict[int, int] = {}
+
+    def claim(self, first: int, count: int) -> None:
+        """Open `count` numbers from `first` on.
+
+        Raises:
+            PeerError: the numbers do not continue, or the window has no room for them.
+        """
+        if first != self.next_number:
+            raise PeerError(f"number {first} came where {self.next_number} is next")
+        if self.open + count > self.size:
+            raise PeerError(f"{self.open + count} numbers are without answer, the window is {self.size}")
+        self.next_number += count
+        self.open += count
+
+    def hand_over(self, number: int, size_bytes: int) -> None:
+        """Book bytes that the switch is about to judge."""
+        self._sizes[number] = size_bytes
+        self.unjudged_bytes += size_bytes
+
+    def judged(self, answers: Sequence[Answer]) -> int:
+        """Book answers; return how many bytes they free."""
+        sizes = self._sizes
+        freed_bytes = 0
+        for answer in answers:
+            freed_bytes += sizes.pop(answer.number, 0)
+        self.unjudged_bytes -= freed_bytes
+        return freed_bytes
+
+    def waits(self, number: int) -> bool:
+        """Tell whether a number that was handed over has no answer yet."""
+        return number in self._sizes
+
+    def written(self, count: int) -> None:
+        """Close numbers whose answers were handed to the connection."""
+        self.open -= count

@@ -1,0 +1,145 @@
+"""Every metric of the gateway on one page, under the prefix `accord_`.
+
+Children are bound here, at start, so that counting is an addition; whoever counts adds once a
+batch. Labels come from closed sets: no message id, no case, no authority, no person ever becomes
+one (threat O3). Source: S-16 (Prometheus naming); reference/ecosystem.md 17.3.
+"""
+
+import platform
+import sqlite3
+import ssl
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BUCKETS_BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+TRANSPORTS = ("websocket", "https", "mqtt")
+ANSWERS = ("receipt", "busy", "invalid", "unauthenticated", "forbidden")
+CLOSES = ("peer", "drain", "revoked", "protocol", "slow", "overload", "fault", "superseded", "diverged")
+HANDSHAKE_FAILURES = ("no-certificate", "untrusted", "not-in-date", "purpose", "protocol", "other")
+FAILURES = ("expired", "withdrawn", "key-compromised", "undecipherable", "refused", "attempts-exhausted")
+STAGES = ("verify", "policy", "commit")
+CERTIFICATES = ("server", "client-authority")
+
+# The library ships this function without types.
+_disable_created: Callable[[], None] = disable_created_metrics
+
+
+class Metrics:
+    """One registry of its own, so that two gateways in one process (a test) do not meet."""
+
+    def __init__(self, version: str, revision: str = "unknown") -> None:
+        """Bind every child; `version` and `revision` name the software that runs."""
+        _disable_created()
+        self.registry = CollectorRegistry()
+        self._define_links()
+        self._define_messages()
+        self._define_state()
+        self._gauge(
+            "build_info", "The software that runs; always 1.", "version", "revision", "python", "sqlite", "openssl"
+        ).labels(
+            version, revision, platform.python_version(), sqlite3.sqlite_version, ssl.OPENSSL_VERSION.split()[1]
+        ).set(1)
+
+    def _define_links(self) -> None:
+        received = self._counter("messages_received", "Messages and statements that arrived on a link.", "transport")
+        self.messages_received = _children(received, TRANSPORTS)
+        self.acknowledgements_received = self._counter("acknowledgements_received", "Signed batches that arrived.")
+        delivered = self._counter("messages_delivered", "Deliveries handed to a link's connection.", "transport")
+        self.messages_delivered = _children(delivered, TRANSPORTS)
+        answers = self._counter("answers", "Outcomes sent to submitters.", "kind")
+        self.answers = _children(answers, ANSWERS)
+        sessions = self._gauge("sessions", "Connections that are attached to the switch.", "transport")
+        self.sessions = {name: sessions.labels(name) for name in TRANSPORTS}
+        self.connections = self._gauge("connections", "Open connections of all listeners.")
+        self.connections_refused = self._counter("connections_refused", "Connections over a bound of connections.")
+        closes = self._counter("links_closed", "WebSocket links that ended, and why.", "reason")
+        self.links_closed = _children(closes, CLOSES)
+        failures = self._counter("tls_handshake_failures", "TLS handshakes that failed.", "reason")
+        self.tls_handshake_failures = _children(failures, HANDSHAKE_FAILURES)
+        self._problems = self._counter("http_problems", "HTTP requests answered by a problem.", "code")
+        self.accept_duration_seconds = self._histogram(
+            "accept_duration_seconds", "From the arrival of a submission to its answer, sampled.", BUCKETS_S
+        )
+        self.unjudged_bytes = self._gauge("unjudged_bytes", "Submitted bytes that have no answer yet.")
+        self.outgoing_bytes = self._gauge("outgoing_bytes", "Deliveries queued for connections.")
+
+    def _define_messages(self) -> None:
+        self._decisions = self._counter("decisions", "Decisions of policy.", "decision", "reason")
+        self._permitted = self._decisions.labels("permitted", "")
+        self.messages_committed = self._counter("messages_committed", "Permitted messages made durable.")
+        self.duplicates = self._counter("duplicates", "Repeated submissions, answered by the first receipt.")
+        self.acknowledged = self._counter("messages_acknowledged", "Deliveries that a recipient acknowledged.")
+        self._failed = self._counter("delivery_failures", "Deliveries that ended in failure.", "reason")
+        self.delivery_failures = _children(self._failed, FAILURES)
+        self.delivery_attempts = self._counter("delivery_attempts", "Deliveries tried, the first included.")
+        self.queue_depth = self._gauge("queue_depth", "Deliveries that are still owed.")
+        self.oldest_undelivered_age_seconds = self._gauge(
+            "oldest_undelivered_age_seconds", "Age of the oldest delivery that is still owed."
+        )
+        stages = self._labelled_histogram("stage_duration_seconds", "Time in one stage, sampled.", "stage")
+        self.stage_duration_seconds = {name: stages.labels(name) for name in STAGES}
+
+    def _define_state(self) -> None:
+        self.ready = self._gauge("ready", "1 if the gateway can verify, decide, commit and sign.")
+        self.commit_batch_size = self._histogram("commit_batch_size", "Items in one commit.", BUCKETS_BATCH)
+        self.commit_duration_seconds = self._histogram(
+            "commit_duration_seconds", "One commit with fsync and its checkpoint.", BUCKETS_S
+        )
+        self.store_errors = self._counter("store_errors", "Failures of the store; the first one stops the process.")
+        self.store_bytes = self._gauge("store_bytes", "Size of the database.")
+        self.wal_bytes = self._gauge("wal_bytes", "Size of the write-ahead log.")
+        self.disk_free_bytes = self._gauge("disk_free_bytes", "Free space below the data directory.")
+        self.disk_watermark_bytes = self._gauge("disk_watermark_bytes", "Below this much free space we are busy.")
+        self.edition = self._gauge("edition", "Number of the directory edition in force.")
+        self.edition_not_after_timestamp_seconds = self._gauge(
+            "edition_not_after_timestamp_seconds", "When the directory edition in force expires."
+        )
+        self.law_loaded_timestamp_seconds = self._gauge(
+            "law_loaded_timestamp_seconds", "When the agreements were loaded."
+        )
+        self.ledger_size = self._gauge("ledger_size", "Entries of the ledger.")
+        self.ledger_checkpoint_timestamp_seconds = self._gauge(
+            "ledger_checkpoint_timestamp_seconds", "When the newest checkpoint was signed."
+        )
+        self.ledger_verify_failures = self._counter(
+            "ledger_verify_failures", "Entries or proofs that did not verify: somebody changed the ledger."
+        )
+        certificates = self._gauge(
+            "certificate_not_after_timestamp_seconds", "When a certificate of ours expires.", "role"
+        )
+        self.certificate_not_after_timestamp_seconds = {name: certificates.labels(name) for name in CERTIFICATES}
+        self.event_loop_lag_seconds = self._gauge("event_loop_lag_seconds", "How late the event loop's timers run.")
+
+    def decided(self, permitted: int, refused: Mapping[str, int]) -> None:
+        """Count one batch of decisions; `refused` maps reason codes of policy to how often each spoke."""
+        self._permitted.inc(permitted)
+        for reason, times in refused.items():
+            self._decisions.labels("refused", reason).inc(times)
+
+    def failed(self, outcomes: Mapping[str, int]) -> None:
+        """Count deliveries that ended in failure, by outcome."""
+        for outcome, times in outcomes.items():
+            self._failed.labels(outcome).inc(times)
+
+    def problem(self, code: str) -> None:
+        """Count one HTTP problem by its registered code."""
+        self._problems.labels(code).inc()
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(f"accord_{name}", help_text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(f"accord_{name}", help_text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"accord_{name}", help_text, registry=self.registry, buckets=buckets)
+
+    def _labelled_histogram(self, name: str, help_text: str, label: str) -> Histogram:
+        return Histogram(f"accord_{name}", help_text, (label,), registry=self.registry, buckets=BUCKETS_S)
+
+
+def _children(counter: Counter, names: tuple[str, ...]) -> dict[str, Counter]:
+    return {name: counter.labels(name) for name in names}

@@ -1,0 +1,1 @@
+"""Tests of the links, over real TLS on loopback."""
