@@ -1,0 +1,1 @@
+"""The rules: one small function a clause, judging what a message declares and cites."""

@@ -1,0 +1,104 @@
+"""Agreement: the cited instrument governs every pair of originator and recipient on this day.
+
+After exit, suspension or supersession the kinds that protect what was exchanged still pass (rules.md 1.7, 15).
+"""
+
+from collections.abc import Iterator
+
+from gateway.domain.agreement import Entry, Excluded, Exit, Kinds, Reserved, Survival, Suspending
+from gateway.domain.decision import Reason
+from gateway.policy.case import Case, Finding, Findings, breach, demand, listed
+from gateway.policy.dates import day_of
+from gateway.policy.house import ARTICLES
+from gateway.policy.standing import Bond, clause_of
+
+
+def _bonds(case: Case) -> Iterator[tuple[str, Bond]]:
+    """Yield how the agreement binds the originator's party and each recipient's, with the pair as `AM-MD`."""
+    if case.originator is None or case.agreement is None:
+        return
+    for party in case.parties:
+        yield f"{case.originator.party}-{party}", case.ground.bond(case.agreement, case.originator.party, party)
+
+
+def _survives(case: Case, bond: Bond) -> bool:
+    """Protective kinds outlive a bond, but never come before it."""
+    clause = clause_of(case.agreement, Survival) if case.agreement else None
+    return clause is not None and case.header.kind in clause.protective and bond.begin_ms <= case.at_ms
+
+
+def _instead(case: Case) -> str:
+    """Say which instrument governs, so that the originator can cite it: a message cites one (CZ-39)."""
+    origin = case.originator.party if case.originator else ""
+    lines = (
+        f"{origin}-{party} is governed by {', '.join(case.ground.governing(origin, party, case.at_ms)) or 'none'}"
+        for party in case.parties
+    )
+    return listed(lines)
+
+
+def govern(case: Case) -> Findings:
+    """ACC-04: an instrument that is listed, written for the pair, and not replaced for it (1.7-13, C8-36, CZ-44)."""
+    if case.agreement is None:
+        yield demand("agreement-unknown", "ACC-04", case.header.agreement)
+        return
+    for pair, bond in _bonds(case):
+        if not bond.covered:
+            yield _uncovered("pair-not-covered", pair, case)
+        elif case.agreement.origin == "operator" and case.at_ms < bond.begin_ms:
+            yield _uncovered("agreement-not-in-force", pair, case)
+        if bond.superseded_by and case.at_ms >= bond.superseded_ms and not _survives(case, bond):
+            newer, clause = bond.superseded_by
+            since = day_of(bond.superseded_ms).isoformat()
+            yield breach(clause, "agreement-superseded", f"{pair}: {newer} since {since}", "refuse")
+
+
+def _uncovered(code: str, pair: str, case: Case) -> Finding:
+    detail = f"{case.header.agreement} is not for {pair}; {_instead(case)}"
+    return Finding("refuse", Reason(code, "1.7-13", ARTICLES["ACC-04"], "policy", detail))
+
+
+def entered(clause: Entry, case: Case) -> Findings:
+    """In force for both parties on this day, by the instrument's own arithmetic (CZ-42, C8-35, C1-21, CA-21)."""
+    for pair, bond in _bonds(case):
+        if bond.contradictory:
+            yield breach(clause, "dates-contradict", listed(bond.contradictory))
+        elif bond.unbound:
+            yield breach(clause, "agreement-not-in-force", f"{listed(bond.unbound)} not bound; {_instead(case)}")
+        elif bond.covered and case.at_ms < bond.begin_ms:
+            begins = day_of(bond.begin_ms).isoformat()
+            yield breach(clause, "agreement-not-in-force", f"{pair} from {begins}; {_instead(case)}")
+
+
+def ended(clause: Exit, case: Case) -> Findings:
+    """Not left by either party: 3 months, 6 months, or a chosen day (CA-22, CZ-43, C8-37, C1-23)."""
+    for _, bond in _bonds(case):
+        if case.at_ms >= bond.end_ms and not _survives(case, bond):
+            yield breach(clause, "agreement-ended", f"{bond.ended_by} since {day_of(bond.end_ms).isoformat()}")
+
+
+def suspended(clause: Suspending, case: Case) -> Findings:
+    """Not suspended for this kind and these subjects: 15 days from delivery, both ways (CZ-41)."""
+    header = case.header
+    for _, bond in _bonds(case):
+        for window in bond.windows:
+            if window.covers(header.kind, header.subjects, case.at_ms) and not _survives(case, bond):
+                since = day_of(window.start_ms).isoformat()
+                yield breach(clause, "agreement-suspended", f"{window.party} since {since}")
+
+
+def reserved(clause: Reserved, case: Case) -> Findings:
+    """A party's reservation keeps it out of this form of cooperation, both ways (C1-25)."""
+    if any(clause in bond.reserved for _, bond in _bonds(case)):
+        yield breach(clause, "reservation", f"{clause.party}: {clause.reservation}")
+
+
+def foreseen(clause: Kinds, case: Case) -> Findings:
+    """The instrument foresees this kind of message."""
+    if case.header.kind not in clause.allowed:
+        yield breach(clause, "kind-not-foreseen", case.header.kind)
+
+
+def excluded(clause: Excluded, case: Case) -> Findings:
+    """The instrument leaves this kind out in so many words (CZ-02)."""
+    yield breach(clause, clause.code, case.header.kind)
