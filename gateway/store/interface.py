@@ -97,22 +97,28 @@ class FailDelivery(Struct, frozen=True):
 
 
 class BookAttempt(Struct, frozen=True):
-    """Count one more attempt of a delivery before the peer is called. No leaf."""
+    """Count one more attempt of a delivery before the peer is called. No leaf.
+
+    `Committed.permitted` is False when the delivery has ended meanwhile or one of `consents` was revoked: then the
+    peer must not be called. Decision and attempt are one transaction (wire.md, "Consent").
+    """
 
     index: int
     recipient: str
     at_ms: int
     token: object
+    consents: tuple[bytes, ...] = ()
 
 
 class RecordEdition(Struct, frozen=True):
-    """Record that a directory edition came into use (one leaf)."""
+    """Record that a directory edition came into use (one leaf), unless the last one recorded is the same."""
 
     number: int
     sha256: bytes
     law_sha256: str
     at_ms: int
     token: object
+    signatures_sha256: bytes = b""
 
 
 Work = AdmitMessage | AdmitStatement | Acknowledge | FailDelivery | BookAttempt | RecordEdition

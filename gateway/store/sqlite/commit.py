@@ -1,0 +1,95 @@
+"""From a batch of work to rows, leaves, a signed head and receipts: what happens inside one transaction."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from gateway.domain.receipt import Checkpoint
+from gateway.store.interface import (
+    Acknowledge,
+    AdmitMessage,
+    AdmitStatement,
+    BookAttempt,
+    Committed,
+    FailDelivery,
+    RecordEdition,
+    Work,
+)
+from gateway.store.ledger import Extension, Ledger
+from gateway.store.records import Recorder
+from gateway.store.sqlite.admission import admit_message, admit_statement
+from gateway.store.sqlite.batch import Batch, Result, as_evidence
+from gateway.store.sqlite.endings import acknowledge, book_attempt, fail_delivery, record_edition
+from gateway.store.sqlite.receipts import receipt_of
+from gateway.store.sqlite.tiles import Tiles
+
+TILE = "INSERT INTO tile (level, number, hashes) VALUES (?, ?, ?)"
+CHECKPOINT = "INSERT INTO checkpoint (size, root, note) VALUES (?, ?, ?)"
+
+STEPS: dict[type, Callable[[Batch, "Work"], Result]] = {
+    AdmitMessage: admit_message,  # type: ignore[dict-item]  # Each step takes the kind it is listed under.
+    AdmitStatement: admit_statement,  # type: ignore[dict-item]  # As above.
+    Acknowledge: acknowledge,  # type: ignore[dict-item]  # As above.
+    FailDelivery: fail_delivery,  # type: ignore[dict-item]  # As above.
+    BookAttempt: book_attempt,  # type: ignore[dict-item]  # As above.
+    RecordEdition: record_edition,  # type: ignore[dict-item]  # As above.
+}
+
+
+class Outcome(Struct, frozen=True):
+    """A batch that is about to be durable: one result an item, and the head to publish then (None: no new leaf)."""
+
+    committed: list[Committed]
+    checkpoint: Checkpoint | None
+
+
+class Committer:
+    """Applies batches; owned by the writer thread."""
+
+    def __init__(self, connection: sqlite3.Connection, ledger: Ledger, recorder: Recorder, last_at_ms: int) -> None:
+        """Go on from what the database holds."""
+        self._ledger = ledger
+        self._recorder = recorder
+        self._last_at_ms = last_at_ms
+        self._sequences: dict[str, int] = {}
+        self._tiles = Tiles(connection)
+
+    def apply(self, connection: sqlite3.Connection, works: Sequence[Work]) -> Outcome:
+        """Write everything that `works` mean; the caller commits."""
+        batch = Batch(connection, self._ledger, self._recorder, self._last_at_ms, self._sequences, len(works))
+        results = [STEPS[type(work)](batch, work) for work in works]
+        batch.flush()
+        self._last_at_ms = batch.last_at_ms
+        extension = self._extend(connection, batch)
+        return Outcome(
+            committed=[self._committed(connection, result, extension) for result in results],
+            checkpoint=extension.checkpoint if extension else None,
+        )
+
+    def _extend(self, connection: sqlite3.Connection, batch: Batch) -> Extension | None:
+        if not batch.lines:
+            return None
+        extension = self._ledger.extend(batch.lines)
+        connection.executemany(TILE, extension.tiles)
+        head = extension.checkpoint
+        connection.execute(CHECKPOINT, (head.size, head.root, head.note))
+        return extension
+
+    def _committed(self, connection: sqlite3.Connection, result: Result, extension: Extension | None) -> Committed:
+        leaf = result.leaf
+        if leaf < 0:
+            receipt = b""
+        elif extension is not None and leaf >= extension.first:
+            receipt = extension.receipts[leaf - extension.first]
+        else:
+            receipt = receipt_of(connection, self._tiles, leaf)
+        return Committed(
+            index=leaf,
+            receipt=receipt,
+            permitted=result.permitted,
+            duplicate=result.duplicate,
+            at_ms=result.at_ms,
+            evidence=as_evidence(result, receipt) if result.evidence else (),
+            ended=result.ended,
+        )

@@ -1,0 +1,269 @@
+"""The embedded engine: a `Store` in one directory.
+
+Opening is recovery: SQLite brings back every batch that was committed and none that was not; the right edge
+is rebuilt from what is stored and must lead to the checkpoint that was signed last, else nothing starts.
+"""
+
+import sqlite3
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gateway.crypto.canonical import decode
+from gateway.crypto.digests import encode_base64url
+from gateway.crypto.keys import SecretKey
+from gateway.domain.errors import CapacityError, ConfigurationError, LedgerError
+from gateway.domain.facts import Facts
+from gateway.domain.receipt import Checkpoint, Record
+from gateway.domain.session import Evidence
+from gateway.domain.statement import ConsentRevocation
+from gateway.store.data_directory import claim
+from gateway.store.frozen import freeze, refuse_frozen
+from gateway.store.interface import Acknowledge, AdmitMessage, AdmitStatement, Committed, MessageStatus, Pending, Work
+from gateway.store.ledger import Ledger, begin, newest_first, resume
+from gateway.store.limits import StoreLimits
+from gateway.store.records import Recorder
+from gateway.store.sqlite.commit import CHECKPOINT, Committer, Outcome
+from gateway.store.sqlite.connection import open_for_reading, open_for_writing, read_number
+from gateway.store.sqlite.migrate import migrate
+from gateway.store.sqlite.reads import Reads
+from gateway.store.sqlite.tiles import READ_LEAVES, READ_TILE
+from gateway.store.sqlite.writer import Writer
+
+DATABASE = "ledger.db"
+MIGRATIONS = "gateway.store.sqlite.migrations"
+# "ACRD": tells `file` and us whose database this is.
+APPLICATION_ID = 0x41435244
+# What an item adds beside its own bytes: record, salt, checkpoint, identity.
+RECORD_SHARE_BYTES = 1_536
+RETRY_SPOOL_S = 10
+
+NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+IDENTITY = "SELECT name, value FROM identity"
+NEW_IDENTITY = "INSERT INTO identity (name, value) VALUES (?, ?)"
+
+Report = Callable[[Sequence[tuple[Work, Committed]]], None]
+
+
+class SqliteStore:
+    """A gateway's store on one machine; every method is for the event loop. Satisfies `store.interface.Store`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        network: str,
+        origin: str,
+        key: SecretKey,
+        software: str,
+        limits: StoreLimits,
+        loop: AbstractEventLoop,
+        failed: Callable[[LedgerError], None],
+    ) -> None:
+        """Open or make the store in directory `path`; `failed` is called at most once, when it has latched.
+
+        Raises:
+            ConfigurationError: the directory is in use, unfit, frozen, or holds another log.
+            LedgerError: what is stored does not lead to the checkpoint that was signed last.
+        """
+        self._origin = origin
+        self._limits = limits
+        self._failed = failed
+        self._report: Report | None = None
+        self._directory = claim(path)
+        try:
+            refuse_frozen(path)
+            connection = open_for_writing(path / DATABASE, APPLICATION_ID)
+            ledger, last_at_ms = _recover(connection, network, origin, key)
+            self._reads = Reads(open_for_reading(path / DATABASE))
+        except BaseException:
+            self._directory.close()
+            raise
+        self._checkpoint = ledger.checkpoint
+        self._spooled = self._reads.spooled()
+        committer = Committer(connection, ledger, Recorder(network, origin, software), last_at_ms)
+        self._writer: Writer[Work, Outcome] = Writer(
+            connection, path / DATABASE, committer.apply, self._reported, self._latched, limits.writer, loop
+        )
+
+    def put(self, work: Work) -> None:
+        """Queue one item for the next commit.
+
+        Raises:
+            CapacityError: queue, spool, write-ahead log or disk watermark; nothing was taken.
+            LedgerError: the store has latched a failure.
+        """
+        essential = not isinstance(work, AdmitMessage | AdmitStatement)
+        if isinstance(work, AdmitMessage):
+            _check_message(work)
+            if self._spooled >= self._limits.spooled_deliveries_max and work.decision.permitted:
+                raise CapacityError("spooled deliveries", RETRY_SPOOL_S)
+            size_bytes = work.message.size_bytes + RECORD_SHARE_BYTES
+        elif isinstance(work, AdmitStatement):
+            # A revocation stops messages; it must not be stopped by a disk that fills.
+            essential = isinstance(work.statement.value, ConsentRevocation)
+            if work.against != work.statement.authority and work.decision.permitted:
+                raise ValueError("a statement shown by another authority cannot be permitted")
+            size_bytes = len(work.statement.raw) + RECORD_SHARE_BYTES
+        elif isinstance(work, Acknowledge):
+            size_bytes = len(work.raw) + sum(len(item.evidence) for item in work.items) + RECORD_SHARE_BYTES
+        else:
+            size_bytes = RECORD_SHARE_BYTES
+        self._writer.put(work, size_bytes, essential=essential)
+
+    def on_committed(self, report: Report) -> None:
+        """Have `report` called on the event loop, once a batch, in the order of `put`."""
+        self._report = report
+
+    async def close(self) -> None:
+        """Commit what is queued, then let the directory go.
+
+        After a failure the files are left to the process that opens them next, and the lock to the end of this one.
+        """
+        await self._writer.close()
+        self._reads.close()
+        if self._writer.failure is None:
+            self._directory.close()
+
+    @property
+    def failure(self) -> LedgerError | None:
+        """Why the store has stopped, if it has."""
+        return self._writer.failure
+
+    def busy(self) -> CapacityError | None:
+        """Return why new messages would be turned away right now, if they would; for readiness."""
+        return self._writer.busy()
+
+    def queued(self) -> int:
+        """Return how many items wait for their commit; for metrics."""
+        return self._writer.queued()
+
+    def log_bytes(self) -> int:
+        """Return the size of the write-ahead log at its last check; for metrics."""
+        return self._writer.log_bytes()
+
+    def freeze(self, reason: str, note: bytes) -> None:
+        """Never sign again in this directory until an operator reconciles; `note` is the checkpoint that was shown.
+
+        The caller ends the process: this one's ledger is not the one that its peers hold.
+        """
+        freeze(self._directory.path, reason, note)
+
+    # Reads.
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the newest checkpoint whose leaves are durable."""
+        return self._checkpoint
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root of the tree at an earlier size."""
+        return self._read().root_at(size)
+
+    def consistency(self, old_size: int, new_size: int) -> tuple[bytes, ...]:
+        """Return the RFC 9162 consistency path between two sizes."""
+        return self._read().consistency(old_size, new_size)
+
+    def tile(self, level: int, number: int) -> bytes:
+        """Return the hashes of a tile, as many as are committed; for mirrors (S-05)."""
+        return self._read().tile(level, number)
+
+    def facts(self, sources: Sequence[str], consents: Sequence[str]) -> Facts:
+        """Return what is known of cited objects, with the sources of sources, at most 64."""
+        return self._read().facts(sources, consents)
+
+    def pending(self, recipient: str, after: tuple[int, int] | None, limit: int) -> list[Pending]:
+        """Return deliveries owed to `recipient`, ordered by (urgency, index), from beyond `after`."""
+        return self._read().pending(recipient, after, limit)
+
+    def pending_recipients(self) -> list[str]:
+        """Return the authorities to whom something is owed."""
+        return self._read().pending_recipients()
+
+    def expired(self, at_ms: int, limit: int) -> list[Pending]:
+        """Return deliveries whose message expired at or before `at_ms`."""
+        return self._read().expired(at_ms, limit)
+
+    def evidence(self, originator: str, after: int, limit: int) -> list[Evidence]:
+        """Return what an originator has not heard yet, by its cursor."""
+        return self._read().evidence(originator, after, limit)
+
+    def status(self, authority: str, message_id: str) -> MessageStatus | None:
+        """Return the timeline of one message, for its originator."""
+        return self._read().status(authority, message_id)
+
+    def receipt_by_header(self, authority: str, header_sha256: bytes) -> bytes | None:
+        """Return the receipt of a message for its originator or one of its recipients; for others None."""
+        return self._read().receipt_by_header(authority, header_sha256)
+
+    def spooled(self) -> int:
+        """Return how many deliveries are owed in all."""
+        return self._spooled
+
+    def _read(self) -> Reads:
+        if self._writer.failure is not None:
+            raise self._writer.failure
+        return self._reads
+
+    def _reported(self, works: Sequence[Work], outcome: Outcome) -> None:
+        # After the commit, and only then, may anybody see the head that covers it.
+        if outcome.checkpoint is not None:
+            self._checkpoint = outcome.checkpoint
+        batch = list(zip(works, outcome.committed, strict=True))
+        for work, done in batch:
+            self._spooled -= done.ended
+            if done.permitted and not done.duplicate and isinstance(work, AdmitMessage):
+                self._spooled += len(work.message.header.recipients)
+        if self._report is not None:
+            self._report(batch)
+
+    def _latched(self, failure: LedgerError) -> None:
+        self._failed(failure)
+
+
+def _check_message(work: AdmitMessage) -> None:
+    """Refuse what no caller may ask: these are mistakes of ours, caught before they reach the disk."""
+    if work.against != work.message.header.originator and work.decision.permitted:
+        raise ValueError("a message shown by another authority cannot be permitted")
+    if work.reused.permitted or (work.otherwise is not None and work.otherwise.permitted):
+        raise ValueError("`reused` and `otherwise` are refusals")
+    if work.consents and work.otherwise is None:
+        raise ValueError("a message that rests on consents needs `otherwise`")
+
+
+def _recover(connection: sqlite3.Connection, network: str, origin: str, key: SecretKey) -> tuple[Ledger, int]:
+    """Return the ledger that the database holds, checked, and the last recorded time; begin one where there is none."""
+    migrate(connection, MIGRATIONS)
+    _check_identity(connection, network, origin, key)
+    row = connection.execute(NEWEST).fetchone()
+    if row is None:
+        head = begin(origin, key)
+        connection.execute(CHECKPOINT, (head.size, head.root, head.note))
+        row = (head.size, head.note)
+    size = read_number(connection, "SELECT max(leaf) + 1 FROM entry")
+    newest = connection.execute(READ_LEAVES, (newest_first(size), size)).fetchall()
+    last = decode(newest_record, Record).at_ms if (newest_record := _last_record(connection, size)) else 0
+
+    def read_tile(level: int, number: int) -> bytes:
+        tile = connection.execute(READ_TILE, (level, number)).fetchone()
+        return tile[0] if tile is not None else b""
+
+    return resume(origin, key, row[1], size, read_tile, newest), last
+
+
+def _last_record(connection: sqlite3.Connection, size: int) -> bytes | None:
+    row = connection.execute("SELECT record FROM entry WHERE leaf = ?", (size - 1,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _check_identity(connection: sqlite3.Connection, network: str, origin: str, key: SecretKey) -> None:
+    expected = {"network": network, "origin": origin, "checkpoint-key": encode_base64url(key.public)}
+    found = dict(connection.execute(IDENTITY).fetchall())
+    if not found:
+        connection.executemany(NEW_IDENTITY, expected.items())
+        return
+    for name, value in expected.items():
+        if found.get(name) != value:
+            raise ConfigurationError(
+                f"the data directory belongs to a log with {name} `{found.get(name)}`, not `{value}`",
+                "restore the settings and keys of that log, or begin a new log in a new data directory",
+            )

@@ -1,0 +1,64 @@
+"""Bring a database to the newest schema: numbered files, forward only, each with its checksum.
+
+A file that was applied and has changed since, or a database that is newer than this program, stops the start:
+guessing there would rewrite evidence.
+"""
+
+import hashlib
+import sqlite3
+from importlib import resources
+
+from gateway.domain.errors import ConfigurationError
+from gateway.store.sqlite.connection import read_number
+
+JOURNAL = """CREATE TABLE IF NOT EXISTS migration (
+    number INTEGER PRIMARY KEY,
+    name   TEXT NOT NULL,
+    sha256 TEXT NOT NULL
+) STRICT"""
+
+
+def steps(package: str) -> list[tuple[int, str, str]]:
+    """Return (number, file name, SQL) of every `NNNN*.sql` in `package`, in order."""
+    files = [file for file in resources.files(package).iterdir() if file.name.endswith(".sql")]
+    return sorted((int(file.name[:4]), file.name, file.read_text(encoding="utf-8")) for file in files)
+
+
+def migrate(connection: sqlite3.Connection, package: str) -> int:
+    """Apply what is missing, each step in one transaction; return the number of the newest step.
+
+    Raises:
+        ConfigurationError: the database is newer than this program, or a step that was applied differs.
+    """
+    connection.execute(JOURNAL)
+    applied = {row[0]: (row[1], row[2]) for row in connection.execute("SELECT number, name, sha256 FROM migration")}
+    known = steps(package)
+    newest = max(number for number, _, _ in known)
+    if applied and max(applied) > newest:
+        raise ConfigurationError(
+            f"the database has schema {max(applied)}, this program knows {newest}", "run the newer program"
+        )
+    for number, name, sql in known:
+        sha256 = hashlib.sha256(sql.encode()).hexdigest()
+        if number not in applied:
+            _apply(connection, number, name, sql, sha256)
+        elif applied[number] != (name, sha256):
+            raise ConfigurationError(
+                f"schema step `{name}` is not the one that was applied", "install the released program again"
+            )
+    return newest
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Return the newest step that was applied."""
+    return read_number(connection, "SELECT max(number) FROM migration")
+
+
+def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str, sha256: str) -> None:
+    note = f"INSERT INTO migration VALUES ({number}, '{name}', '{sha256}')"  # noqa: S608  our own file names
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\n;{note};\nPRAGMA user_version={number};\nCOMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

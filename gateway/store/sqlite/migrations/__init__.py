@@ -1,0 +1,1 @@
+"""The schema of a gateway's store, step by step; a step that was released never changes."""
