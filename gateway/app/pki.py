@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
+from gateway.crypto.digests import encode_base64url, sha256
 from gateway.domain.errors import FormatError
+from gateway.wire.tls import spki_sha256
 
 # The federation's authority lives ten years, what it signs 398 days: longer lives are refused by common clients.
 AUTHORITY_DAYS = 3_652
@@ -118,18 +120,25 @@ def strong(key: object) -> PublicKey:
     raise FormatError("the key of a TLS certificate must be ECDSA P-256, P-384 or Ed25519")
 
 
-def spki(certificate: bytes) -> bytes:
-    """Return the DER public key information of a PEM certificate.
+def certificate_spki_sha256(certificate: bytes) -> str:
+    """Return the digest of a PEM certificate's public key, as the directory pins it.
 
     Raises:
         FormatError: it is no PEM certificate.
     """
-    return spki_of_key(strong(load_certificate(certificate).public_key()))
+    return spki_sha256(load_certificate(certificate).public_bytes(serialization.Encoding.DER))
 
 
-def spki_of_key(key: PublicKey) -> bytes:
-    """Return the DER public key information of a public key."""
-    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+def request_spki_sha256(request: bytes) -> str:
+    """Return the digest that a certificate for this request will have.
+
+    Raises:
+        FormatError: as `open_request`.
+    """
+    public = open_request(request).public_key()
+    return encode_base64url(
+        sha256(public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+    )
 
 
 def load_certificate(certificate: bytes) -> x509.Certificate:

@@ -1,0 +1,170 @@
+"""Which edition this gateway believes, and how it got there: from the pinned key set, edition by edition.
+
+Every accepted edition is kept under the data folder before it is used, so that an older one never comes
+back, not even after a restart (P-09). Those that changed the key set stay: they are the links from the keys
+pinned by hand to the keys that sign today. A file there is evidence, not authority: it is verified again.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import Struct
+
+from gateway.app.editions import SUFFIX, file_name, read_edition, read_key_set, read_unverified
+from gateway.crypto.digests import decode_base64url
+from gateway.crypto.trust import verify_edition
+from gateway.domain.directory import Directory
+from gateway.domain.errors import ConfigurationError, FormatError, TrustError
+from gateway.settings.gateway import GatewaySettings
+from gateway.store.data_directory import make_private_directory, write_private_file
+
+GRANTS_NUMBER = "grants-number"
+
+
+class Refused(Struct, frozen=True):
+    """An edition file that was not believed, and why."""
+
+    path: Path
+    reason: str
+
+
+class TrustedDirectory:
+    """The newest edition that deserves trust, and what was refused on the way."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        """Read the pinned keys.
+
+        Raises:
+            ConfigurationError: the key set is missing or malformed.
+        """
+        chosen = settings.directory
+        self._network = settings.gateway.network
+        self._pinned = read_key_set(Path(chosen.key_set_file))
+        self._grants_public = None if chosen.grants_key is None else decode_base64url(chosen.grants_key)
+        self._incoming = Path(chosen.edition_file)
+        self._kept = Path(settings.gateway.data_folder) / "directory"
+        self._grants_number_min = self._read_grants_number()
+        self.current: Directory | None = None
+        self.refused: list[Refused] = []
+
+    def start(self, at_ms: int) -> Directory:
+        """Return the newest edition, from what was kept and what lies there now.
+
+        Raises:
+            TrustError: there is none that is in force; what was refused says why.
+            ConfigurationError: there is no edition at all.
+        """
+        for path in sorted(self._kept.glob(f"[0-9]*{SUFFIX}")):
+            self._follow(path)
+        self.look(at_ms)
+        if self.current is None and not self.refused:
+            raise ConfigurationError(
+                f"there is no directory edition at `{self._incoming}`", "run: accord directory install --config ..."
+            )
+        if self.current is None:
+            raise TrustError("; ".join(f"`{entry.path}`: {entry.reason}" for entry in self.refused))
+        if at_ms >= self.current.edition.not_after_ms:
+            raise TrustError(f"directory edition {self.current.edition.number} has expired and there is no newer one")
+        return self.current
+
+    def look(self, at_ms: int) -> Directory | None:
+        """Return the edition to use from now on if a newer one has come; it is kept before it is returned.
+
+        Files beside the incoming one whose names are numbers are taken first, in order: after a change of the
+        key set nobody can skip the edition that made it.
+        """
+        before = self.current
+        self.refused = []
+        for path in self._candidates():
+            self._consider(path, at_ms)
+        return None if self.current is before else self.current
+
+    def accept(self, raw: bytes, at_ms: int) -> Directory:
+        """Return the directory in `raw` as the next one; nothing is kept.
+
+        Raises:
+            TrustError: it deserves no trust after the current edition.
+        """
+        return verify_edition(
+            raw,
+            network=self._network,
+            pinned=self._pinned,
+            previous=self.current,
+            grants_public=self._grants_public,
+            grants_number_min=self._grants_number_min,
+            at_ms=at_ms,
+        )
+
+    def _candidates(self) -> list[Path]:
+        beside = sorted(self._incoming.parent.glob(f"[0-9]*{SUFFIX}"))
+        return [*beside, self._incoming] if self._incoming.exists() else beside
+
+    def _consider(self, path: Path, at_ms: int) -> None:
+        try:
+            raw = read_edition(path)
+            if self.current is not None and raw == self.current.raw:
+                return
+            claimed = read_unverified(raw).edition.number
+            if path != self._incoming and self.current is not None and claimed <= self.current.edition.number:
+                return
+            directory = self.accept(raw, at_ms)
+        except (TrustError, FormatError, ConfigurationError) as error:
+            self.refused.append(Refused(path, str(error)))
+            return
+        if self.current is None or directory.sha256 != self.current.sha256:
+            self._keep(directory)
+            self.current = directory
+
+    def _follow(self, path: Path) -> None:
+        """Believe a kept edition as of the day on which it was issued; later ones decide what counts today."""
+        try:
+            raw = read_edition(path)
+            self.current = self.accept(raw, read_unverified(raw).edition.issued_at_ms)
+        except (TrustError, FormatError, ConfigurationError) as error:
+            # With a newer key set pinned by hand, links from before it cannot and need not be followed.
+            self.refused.append(Refused(path, str(error)))
+            if self.current is not None:
+                raise TrustError(f"kept edition `{path}` does not follow the one before it: {error}") from None
+
+    def _keep(self, directory: Directory) -> None:
+        make_private_directory(self._kept)
+        write_private_file(self._kept / file_name(directory.edition.number), directory.raw)
+        grants = directory.grants_document
+        if grants is not None and grants.number > self._grants_number_min:
+            self._grants_number_min = grants.number
+            write_private_file(self._kept / GRANTS_NUMBER, f"{grants.number}\n".encode())
+        before = self.current
+        if before is not None and before.edition.key_set == directory.edition.key_set:
+            self._forget(before)
+
+    def _forget(self, superseded: Directory) -> None:
+        """Drop an edition that no later one rests on: one that did not itself change the key set."""
+        path = self._kept / file_name(superseded.edition.number)
+        older = [other for other in sorted(self._kept.glob(f"[0-9]*{SUFFIX}")) if other.name < path.name]
+        key_set = self._pinned if not older else read_unverified(read_edition(older[-1])).edition.key_set
+        if key_set == superseded.edition.key_set:
+            path.unlink(missing_ok=True)
+
+    def _read_grants_number(self) -> int:
+        path = self._kept / GRANTS_NUMBER
+        if not path.exists():
+            return 0
+        try:
+            return int(path.read_text())
+        except ValueError:
+            raise ConfigurationError(
+                f"`{path}` holds no number", "write the number of the newest grants into it (accord directory show)"
+            ) from None
+
+
+def would_accept(settings: GatewaySettings, raw: bytes, at_ms: int) -> Directory:
+    """Return the edition in `raw` if this gateway would take it now; nothing is changed.
+
+    Raises:
+        TrustError: it would not.
+    """
+    trusted = TrustedDirectory(settings)
+    # Nothing usable yet, or expired: then the new edition stands on what was kept, or on the pinned keys.
+    with suppress(TrustError, ConfigurationError):
+        trusted.start(at_ms)
+    return trusted.accept(raw, at_ms)

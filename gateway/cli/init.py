@@ -1,0 +1,43 @@
+"""`accord init`: the files of a gateway to fill in, or with `--demo` a whole federation that runs at once."""
+
+from pathlib import Path
+
+import click
+
+import gateway
+from gateway.cli.failures import INPUT_MISSING, CommandError
+
+# In a checkout the law lies beside the package; an installation brings it as package data or is told.
+AGREEMENTS = Path(gateway.__file__).resolve().parent.parent / "config" / "agreements"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--demo", is_flag=True, help="A complete federation on loopback: five authorities and a central node.")
+@click.option("--network", default="my-federation", show_default=True, help="The name of the federation.")
+@click.option("--host", default="gateway.example.org", show_default=True, help="What authorities connect to.")
+@click.option("--agreements", type=click.Path(path_type=Path), default=AGREEMENTS, help="The folder of agreements.")
+def init(folder: Path, demo: bool, network: str, host: str, agreements: Path) -> None:
+    """Make the files of a deployment in FOLDER, which must be new or empty."""
+    if not agreements.is_dir():
+        raise CommandError(f"there is no folder of agreements at `{agreements}`", "give --agreements", INPUT_MISSING)
+    if demo:
+        _demo(folder, agreements)
+        return
+    from gateway.cli.deployment_files import write_deployment
+
+    for line in write_deployment(folder, agreements, network, host):
+        click.echo(line)
+
+
+def _demo(folder: Path, agreements: Path) -> None:
+    from gateway.app.clock import wall_ms
+    from gateway.cli.demo_files import DemoFiles
+
+    files = DemoFiles(folder, agreements, wall_ms())
+    files.write()
+    click.echo(f"{folder}: a federation of {len(list((folder / 'endpoints').iterdir()))} authorities on loopback")
+    click.echo(f"  gateway    accord gateway run --config {folder}/gateway/gateway.toml")
+    click.echo(f"  directory  accord directory show {folder}/gateway/directory/edition.accord")
+    click.echo(f"  check      accord check --config {folder}/gateway/gateway.toml")
+    click.echo(f"  endpoint   accord endpoint run --config {folder}/endpoints/cz-police/endpoint.toml")
