@@ -12,24 +12,18 @@ from msgspec import Struct
 from gateway.crypto.batch import VerifiedRoots
 from gateway.crypto.envelope import open_envelope
 from gateway.crypto.statements import open_statement
-from gateway.domain.decision import Decision, Reason
+from gateway.domain.decision import Decision
 from gateway.domain.facts import NO_FACTS, Facts
 from gateway.domain.message import AuthenticMessage, Header
 from gateway.domain.session import Session
 from gateway.domain.statement import AuthenticStatement, Consent
+from gateway.policy import house
+from gateway.policy.decide import Judge
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse, Store
 from gateway.switch.in_force import InForce
 
 # One verified root is remembered for each batch that a sender has under way; 160 bytes each.
 VERIFIED_ROOTS_MAX = 65_536
-
-PEER_NOT_ORIGINATOR = Reason(
-    code="peer-not-originator",
-    rule="W-01",
-    article="wire.md step 1",
-    basis="policy",
-    detail="the TLS peer is not the originator",
-)
 
 
 class Ticket(Struct, frozen=True):
@@ -110,8 +104,7 @@ class Admission:
     def _facts(self, header: Header) -> Facts:
         if not (header.sources or header.consents or header.in_reply_to):
             return NO_FACTS
-        cited = (*header.sources, header.in_reply_to) if header.in_reply_to else header.sources
-        return self._store.facts(cited, header.consents)
+        return self._store.facts(Judge.references(header), header.consents)
 
     def _statement_facts(self, statement: AuthenticStatement) -> Facts:
         value = statement.value
@@ -125,8 +118,8 @@ def _foreign(item: AuthenticMessage | AuthenticStatement, in_force: InForce) -> 
     agreement = item.header.agreement if isinstance(item, AuthenticMessage) else ""
     return Decision(
         agreement=agreement,
-        reasons=(PEER_NOT_ORIGINATOR,),
+        reasons=(house.demand("originator-mismatch", "ACC-03"),),
         flags=(),
         edition=in_force.edition,
-        law_sha256=in_force.judge.law_sha256,
+        law_sha256=in_force.judge.law.sha256,
     )

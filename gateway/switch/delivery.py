@@ -207,13 +207,15 @@ class Deliveries:
         at_ms = self._clock()
         header = decode(row.header, Header)
         judge = in_force.judge
+        agreement = header.agreement
         if row.expires_at_ms <= at_ms:
-            return _failure(row, "expired", judge.expired(header.agreement), at_ms)
+            return _failure(row, "expired", judge.expired(agreement), at_ms)
         if any(in_force.directory.stops_queued(decode_base64url(signer)) for signer in header.signers):
-            return _failure(row, "key-compromised", judge.key_compromised(header.agreement), at_ms)
+            return _failure(row, "key-compromised", judge.key_compromised(agreement), at_ms)
         if row.attempts >= self._limits.attempts_max:
-            return _failure(row, "attempts-exhausted", judge.attempts_exhausted(header.agreement), at_ms)
-        facts = self._store.facts(header.sources, header.consents) if header.sources or header.consents else NO_FACTS
+            return _failure(row, "attempts-exhausted", judge.attempts_exhausted(agreement), at_ms)
+        references = judge.references(header)
+        facts = self._store.facts(references, header.consents) if references or header.consents else NO_FACTS
         decision = judge.decide_dispatch(header, facts, row.recipient, at_ms)
         return None if decision.permitted else _failure(row, "withdrawn", decision, at_ms)
 

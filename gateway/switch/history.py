@@ -17,12 +17,13 @@ from gateway.store.interface import Store
 class History:
     """Compares what peers have seen with what the ledger holds."""
 
-    def __init__(self, store: Store, origin: str, public: bytes, diverged: Callable[[bytes], None]) -> None:
-        """`diverged` is called with the note that proves that this ledger is not the one we signed."""
+    def __init__(self, store: Store, origin: str, public: bytes, stop: Callable[[bytes], None]) -> None:
+        """`stop` is called with the note that proves that this ledger is not the one we signed."""
         self._store = store
         self._origin = origin
         self._public = public
-        self._diverged = diverged
+        self._stop = stop
+        self.diverged = False
         self.unsigned_mismatches = 0
 
     def compare(self, note: bytes) -> None:
@@ -37,7 +38,8 @@ class History:
         except TrustError as error:
             raise FormatError(f"the checkpoint shown is not one of `{self._origin}`") from error
         if not self._contains(seen.size, seen.root):
-            self._diverged(note)
+            self.diverged = True
+            self._stop(note)
             raise LedgerError(f"a peer holds checkpoint {seen.size} of `{self._origin}`, and this ledger does not")
 
     def compare_unsigned(self, seen: SeenCheckpoint) -> None:

@@ -18,7 +18,8 @@ class InForce:
         """Index the endpoints that may connect under this edition."""
         self.directory = directory
         self.judge = judge
-        self.edition = EditionRef(number=directory.edition.number, sha256=directory.sha256)
+        # The very object that decisions carry: telling editions apart is then a comparison of identities.
+        self.edition: EditionRef = judge.ground.edition
         self.peers: dict[str, Peer] = {
             spki: Peer(
                 authority=authority.id,

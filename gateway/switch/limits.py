@@ -15,7 +15,6 @@ class SwitchLimits(Struct, frozen=True, forbid_unknown_fields=True):
     bytes_burst: int = 128 * 1024 * 1024
     # Submissions of one session that were no envelope or not signed; forgiven at one a second.
     failures_max: int = 20
-    spooled_deliveries_max: int = 1_000_000
     in_flight_deliveries_max: int = 1_024
     in_flight_bytes_max: int = 16 * 1024 * 1024
     # Unacknowledged for this long, a delivery goes to another session; then twice as long, up to an hour.

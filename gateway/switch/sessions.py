@@ -7,9 +7,9 @@ answers, deliveries, evidence, and the end of the connection when its right to e
 from collections.abc import Callable, Sequence
 
 from gateway.crypto.acknowledgements import open_acknowledgements
-from gateway.domain.errors import CapacityError, FormatError, SignatureError
+from gateway.domain.errors import CapacityError, FormatError, LedgerError, SignatureError
 from gateway.domain.session import Answer, AnswerKind, CloseReason, Delivery, Peer, Session
-from gateway.store.interface import AcknowledgedItem, Acknowledge, Committed, MessageStatus, Pending, Store, Work
+from gateway.store.interface import Acknowledge, AcknowledgedItem, Committed, MessageStatus, Pending, Store, Work
 from gateway.switch.admission import Admission, Ticket
 from gateway.switch.delivery import Deliveries
 from gateway.switch.history import History
@@ -18,6 +18,7 @@ from gateway.switch.informing import Informing
 from gateway.switch.limits import SwitchLimits
 from gateway.switch.outcomes import Outcomes, sort
 from gateway.switch.quotas import Quotas, TokenBucket
+from gateway.wire.frames import Hello
 
 # Failures of one session are forgiven at this rate; a full bucket cuts the link (wire.md).
 FAILURES_FORGIVEN_PER_S = 1.0
@@ -60,6 +61,31 @@ class Exchange:
         """The edition and judge that apply to whatever starts now."""
         return self._in_force
 
+    def hello(self) -> Hello:
+        """Return what the gateway says first on a link; `window` is the link's to fill in."""
+        checkpoint = self._store.checkpoint()
+        return Hello(
+            network=self._network,
+            origin=checkpoint.origin,
+            edition=self._in_force.edition.number,
+            edition_sha256=self._in_force.edition.sha256,
+            checkpoint=checkpoint.note,
+            at_ms=self._clock(),
+        )
+
+    def ready(self) -> tuple[bool, dict[str, str]]:
+        """Tell whether we can verify, decide, commit and sign; by name what stands in the way of it."""
+        obstacles: dict[str, str] = {}
+        if self._in_force.directory.edition.not_after_ms <= self._clock():
+            obstacles["directory"] = "the edition in force has expired: build and sign a newer one"
+        if self._history.diverged:
+            obstacles["ledger"] = "a peer holds a checkpoint that this ledger does not contain: reconcile"
+        try:
+            self._store.spooled()
+        except LedgerError as error:
+            obstacles["store"] = str(error)
+        return not obstacles, obstacles
+
     def peer(self, spki_sha256: str) -> Peer | None:
         """Return who may connect with this certificate key under the edition in force."""
         return self._in_force.peers.get(spki_sha256)
@@ -89,8 +115,6 @@ class Exchange:
         try:
             self._quotas.take(session.peer.authority, len(raw), self._monotonic())
             if kind == "message":
-                if self._store.spooled() >= self._limits.spooled_deliveries_max:
-                    raise CapacityError("spooled deliveries", 5)
                 self._admission.message(raw, Ticket(session, number), self._in_force)
             else:
                 self._admission.statement(raw, Ticket(session, number), self._in_force)
@@ -118,7 +142,7 @@ class Exchange:
                     raw=raw,
                     items=tuple(AcknowledgedItem(*item) for item in opened.items),
                     edition=in_force.edition,
-                    law_sha256=in_force.judge.law_sha256,
+                    law_sha256=in_force.judge.law.sha256,
                     at_ms=self._clock(),
                     token=Ticket(session, number),
                 )

@@ -1,0 +1,5 @@
+"""`python -m gateway` is `accord`."""
+
+from gateway.cli.main import main
+
+main()

@@ -1,0 +1,21 @@
+"""Fixtures of the switch's tests."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.switch.upkeep import keep_delivering
+from tests.switch.bench import Bench
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """An exchange over a fresh store."""
+    parts = Bench(tmp_path / "data")
+    parts.start()
+    delivering = asyncio.create_task(keep_delivering(parts.exchange))
+    yield parts
+    delivering.cancel()
+    await parts.store.close()

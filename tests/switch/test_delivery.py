@@ -1,0 +1,190 @@
+"""Delivery: order, bounds, second chances, and what stops a message that was admitted."""
+
+import asyncio
+
+from msgspec.structs import replace
+
+from gateway.crypto.digests import encode_base64url
+from gateway.domain.session import CloseReason
+from gateway.switch.limits import SwitchLimits
+from gateway.switch.upkeep import keep_expiring, review_spool
+from tests.switch.bench import Bench, header_digest, until
+
+
+async def test_messages_queued_for_an_absent_recipient_come_most_urgent_first(bench: Bench) -> None:
+    """Order is urgency, then ledger index, whatever the order of arrival (design section 1)."""
+    sender = bench.connect("cz-police")
+    raws = [bench.envelope(urgency=urgency) for urgency in ("routine", "urgent", "flash", "routine")]
+
+    for number, raw in enumerate(raws):
+        bench.exchange.submit(sender, number, "message", raw)
+    await until(sender.answers, 4)
+    recipient = bench.connect("kz-mvd")
+    await until(recipient.deliveries, 4)
+
+    expected = [header_digest(raws[position]) for position in (2, 1, 0, 3)]
+    assert [delivery.header_sha256 for delivery in recipient.deliveries] == expected
+
+
+async def test_threat_E12_slow_recipient_is_served_from_the_spool_without_loss(bench: Bench) -> None:
+    """Threat E12: a recipient that takes nothing keeps nothing in memory, and later gets everything once."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd", room=2)
+    raws = [bench.envelope() for _ in range(40)]
+
+    for number, raw in enumerate(raws):
+        bench.exchange.submit(sender, number, "message", raw)
+    await until(sender.answers, 40)
+    taken_at_first = len(recipient.deliveries)
+    recipient.room = 10_000
+    await until(recipient.deliveries, 40)
+
+    assert taken_at_first == 2
+    assert sorted(item.header_sha256 for item in recipient.deliveries) == sorted(header_digest(raw) for raw in raws)
+
+
+async def test_unacknowledged_delivery_goes_to_another_session_of_the_recipient(bench: Bench) -> None:
+    """After 30 s without acknowledgement another session gets the message, as a booked second attempt."""
+    sender, first, second = bench.connect("cz-police"), bench.connect("kz-mvd", 0), bench.connect("kz-mvd", 1)
+
+    bench.exchange.submit(sender, 0, "message", bench.envelope())
+    while not first.deliveries and not second.deliveries:
+        await asyncio.sleep(0.002)
+    other = second if first.deliveries else first
+    bench.later_ms = bench.limits.acknowledge_within_ms + 1
+    await until(other.deliveries, 1)
+
+    assert len(first.deliveries) == len(second.deliveries) == 1
+
+
+async def test_session_that_ends_gives_its_deliveries_back(bench: Bench) -> None:
+    """What a connection took and did not acknowledge is delivered again after it ends."""
+    sender, first = bench.connect("cz-police"), bench.connect("kz-mvd")
+
+    bench.exchange.submit(sender, 0, "message", bench.envelope())
+    await until(first.deliveries, 1)
+    bench.exchange.detach(first)
+    second = bench.connect("kz-mvd", 1)
+    await until(second.deliveries, 1)
+
+    assert second.deliveries[0].header_sha256 == first.deliveries[0].header_sha256
+
+
+async def test_threat_E16_message_nobody_acknowledges_ends_and_the_next_one_proceeds(bench: Bench) -> None:
+    """Threat E16: a poisonous message has a budget of attempts; it ends in evidence and blocks nobody."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
+    poison, healthy = bench.envelope(), bench.envelope()
+
+    bench.exchange.submit(sender, 0, "message", poison)
+    bench.exchange.submit(sender, 1, "message", healthy)
+    await until(recipient.deliveries, 2)
+    bench.exchange.acknowledge(recipient, 0, bench.acknowledgement("kz-mvd", [header_digest(healthy)]))
+    for _ in range(SwitchLimits().attempts_max + 2):
+        seen = len(recipient.deliveries)
+        bench.later_ms += bench.limits.acknowledge_within_ms_max + 1
+        bench.exchange.tick()
+        async with asyncio.timeout(5):
+            while len(recipient.deliveries) == seen and len(sender.evidence) < 2:
+                await asyncio.sleep(0.001)
+        if len(sender.evidence) == 2:
+            break
+
+    assert {item.header_sha256: item.kind for item in sender.evidence} == {
+        header_digest(healthy): "acknowledged",
+        header_digest(poison): "failed",
+    }
+    assert sender.evidence[-1].outcome == "attempts-exhausted"
+
+
+async def test_expired_message_ends_in_failure_evidence(bench: Bench) -> None:
+    """P-10: a message that expires in the queue ends in a recorded failure that its originator hears of."""
+    sender = bench.connect("cz-police")
+
+    bench.exchange.submit(sender, 0, "message", bench.envelope())
+    await until(sender.answers, 1)
+    bench.later_ms = 4 * 24 * 3_600_000
+    expiring = asyncio.create_task(keep_expiring(bench.exchange))
+    await until(sender.evidence, 1)
+    expiring.cancel()
+
+    assert (sender.evidence[0].kind, sender.evidence[0].outcome) == ("failed", "expired")
+    assert bench.store.spooled() == 0
+
+
+async def test_undecipherable_message_ends_in_evidence_under_the_recipients_key(bench: Bench) -> None:
+    """wire.md: a wrap that does not open ends the delivery; the originator gets the recipient's signed word."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
+
+    bench.exchange.submit(sender, 0, "message", bench.envelope())
+    await until(recipient.deliveries, 1)
+    digest = recipient.deliveries[0].header_sha256
+    bench.exchange.acknowledge(recipient, 0, bench.acknowledgement("kz-mvd", [digest], "undecipherable"))
+    await until(sender.evidence, 1)
+
+    assert sender.evidence[0].outcome == "undecipherable"
+    assert bench.store.spooled() == 0
+
+
+async def test_threat_E26_revoked_keys_queued_messages_are_stopped_at_dispatch(bench: Bench) -> None:
+    """Threat E26: after an edition that marks the key compromised, nothing queued under it is dispatched."""
+    sender = bench.connect("cz-police")
+    for number in range(20):
+        bench.exchange.submit(sender, number, "message", bench.envelope())
+    await until(sender.answers, 20)
+    edition = bench.federation.edition(2, bench.directory.sha256)
+    czech = next(each for each in edition.authorities if each.id == "cz-police")
+    kid = encode_base64url(bench.members[0].keys["message"].kid)
+    keys = tuple(
+        replace(key, status="compromised", invalid_from_ms=bench.federation.at_ms) if key.kid == kid else key
+        for key in czech.keys
+    )
+    authorities = tuple(replace(czech, keys=keys) if each is czech else each for each in edition.authorities)
+    newer = bench.federation.directory(replace(edition, authorities=authorities), bench.directory)
+
+    bench.exchange.swap(bench.in_force(newer))
+    await review_spool(bench.exchange, bench.store)
+    await until(sender.evidence, 20)
+    recipient = bench.connect("kz-mvd")
+    await asyncio.sleep(0.05)
+
+    assert {item.outcome for item in sender.evidence} == {"key-compromised"}
+    assert recipient.deliveries == []
+    assert sender.editions == [2]
+
+
+async def test_threat_N3_revoked_certificate_loses_its_live_connection_and_no_other(bench: Bench) -> None:
+    """Threat N3: a newer edition closes the connections of a revoked certificate at once, others live on."""
+    first, second = bench.connect("kz-mvd", 0), bench.connect("kz-mvd", 1)
+    edition = bench.federation.edition(2, bench.directory.sha256)
+    authorities = tuple(
+        replace(
+            each,
+            endpoints=tuple(
+                replace(endpoint, revoked=endpoint.spki_sha256 == first.peer.spki_sha256) for endpoint in each.endpoints
+            ),
+        )
+        for each in edition.authorities
+    )
+    newer = bench.federation.directory(replace(edition, authorities=authorities), bench.directory)
+
+    bench.exchange.swap(bench.in_force(newer))
+
+    closed: list[CloseReason | None] = [first.closed, second.closed]
+    assert closed == ["revoked", None]
+    assert bench.exchange.peer(first.peer.spki_sha256) is None
+
+
+async def test_after_a_restart_what_was_admitted_is_delivered_once(bench: Bench) -> None:
+    """P-07, P-10: recovery is the normal path; the spool outlives the process."""
+    sender = bench.connect("cz-police")
+    raws = [bench.envelope() for _ in range(5)]
+    for number, raw in enumerate(raws):
+        bench.exchange.submit(sender, number, "message", raw)
+    await until(sender.answers, 5)
+    await bench.store.close()
+
+    bench.start()
+    recipient = bench.connect("kz-mvd")
+    bench.exchange.tick()
+    await until(recipient.deliveries, 5)
+
+    assert [item.header_sha256 for item in recipient.deliveries] == [header_digest(raw) for raw in raws]

@@ -1,0 +1,158 @@
+"""What goes in, and what comes back to whom."""
+
+from gateway.crypto.digests import encode_base64url
+from gateway.crypto.receipt import verify_receipt
+from tests.federation import NETWORK, ORIGIN
+from tests.switch.bench import Bench, header_digest, until
+
+
+async def test_permitted_message_is_receipted_and_delivered_and_its_end_is_told(bench: Bench) -> None:
+    """P-10: an accepted message ends in exactly one consignment, and its originator hears of it."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
+    raw = bench.envelope()
+
+    bench.exchange.submit(sender, 0, "message", raw)
+    await until(recipient.deliveries, 1)
+    digest = recipient.deliveries[0].header_sha256
+    bench.exchange.acknowledge(recipient, 0, bench.acknowledgement("kz-mvd", [digest]))
+    await until(sender.evidence, 1)
+
+    assert [answer.permitted for answer in sender.answers] == [True]
+    assert digest == header_digest(raw)
+    assert [(item.kind, item.recipient) for item in sender.evidence] == [("acknowledged", "kz-mvd")]
+    assert bench.store.spooled() == 0
+
+
+async def test_receipt_verifies_offline_and_the_recipient_gets_the_same_one(bench: Bench) -> None:
+    """P-02: the receipt proves what the ledger holds, with the gateway's public key alone."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
+    raw = bench.envelope()
+
+    bench.exchange.submit(sender, 0, "message", raw)
+    await until(recipient.deliveries, 1)
+    receipt = verify_receipt(
+        sender.answers[0].body,
+        object_sha256=header_digest(raw),
+        gateways={ORIGIN: bench.federation.checkpoint_key.public},
+        network=NETWORK,
+    )
+
+    assert receipt.record.event == "submission-acceptance"
+    assert recipient.deliveries[0].receipt == sender.answers[0].body
+
+
+async def test_refusal_is_recorded_with_article_and_reaches_nobody(bench: Bench) -> None:
+    """CZ-45: a purpose outside the agreement is refused, receipted with its article, never delivered."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
+
+    bench.exchange.submit(sender, 0, "message", bench.envelope(purposes=("administrative",)))
+    await until(sender.answers, 1)
+    receipt = verify_receipt(
+        sender.answers[0].body,
+        object_sha256=None,
+        gateways={ORIGIN: bench.federation.checkpoint_key.public},
+        network=NETWORK,
+    )
+
+    assert not sender.answers[0].permitted
+    assert "CZKZ" in receipt.record.reasons[0].article
+    assert recipient.deliveries == []
+
+
+async def test_threat_E1_replay_gets_the_same_receipt_and_no_second_effect(bench: Bench) -> None:
+    """P-03, threat E1: the same bytes give the byte-identical receipt, however the ledger has grown."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
+    raw = bench.envelope()
+
+    bench.exchange.submit(sender, 0, "message", raw)
+    await until(sender.answers, 1)
+    bench.exchange.submit(sender, 1, "message", bench.envelope())
+    await until(sender.answers, 2)
+    bench.exchange.submit(sender, 2, "message", raw)
+    await until(sender.answers, 3)
+
+    assert sender.answers[2].body == sender.answers[0].body
+    assert len(recipient.deliveries) == 2
+
+
+async def test_threat_E14_same_id_with_other_bytes_is_refused_and_recorded(bench: Bench) -> None:
+    """P-03, threat E14: an id belongs to the first bytes that used it."""
+    sender = bench.connect("cz-police")
+    first = bench.federation.draft("cz-police")
+
+    for number, text in enumerate((b"one", b"two")):
+        raw = bench.federation.seal(first, ["kz-mvd"], text, bench.directory)
+        bench.exchange.submit(sender, number, "message", raw)
+    await until(sender.answers, 2)
+
+    assert [answer.permitted for answer in sender.answers] == [True, False]
+    assert bench.store.spooled() == 1
+
+
+async def test_threat_E3_envelope_over_anothers_connection_never_takes_the_originators_id(bench: Bench) -> None:
+    """Threat E3: what arrives over another's TLS is recorded against that authority; the originator's id stays free."""
+    thief, owner = bench.connect("caricc"), bench.connect("cz-police")
+    raw = bench.envelope()
+
+    bench.exchange.submit(thief, 0, "message", raw)
+    await until(thief.answers, 1)
+    bench.exchange.submit(owner, 0, "message", raw)
+    await until(owner.answers, 1)
+
+    assert not thief.answers[0].permitted
+    assert owner.answers[0].permitted
+
+
+async def test_unsigned_bytes_are_answered_and_never_recorded(bench: Bench) -> None:
+    """P-01: nothing unauthenticated reaches the disk; the answer says what is wrong."""
+    sender = bench.connect("cz-police")
+    raw = bytearray(bench.envelope())
+    raw[-1] ^= 1
+
+    bench.exchange.submit(sender, 0, "message", bytes(raw))
+    bench.exchange.submit(sender, 1, "message", b"\x00")
+
+    assert {answer.kind for answer in sender.answers} <= {"invalid", "unauthenticated"}
+    assert len(sender.answers) == 2
+    assert bench.store.checkpoint().size == 0
+
+
+async def test_session_that_keeps_failing_is_cut(bench: Bench) -> None:
+    """wire.md: failures before the signature check fill a bucket; a full bucket cuts the link."""
+    sender = bench.connect("cz-police")
+
+    for number in range(bench.limits.failures_max + 1):
+        bench.exchange.submit(sender, number, "message", b"\x00")
+
+    assert sender.closed == "protocol"
+
+
+async def test_acknowledgement_of_another_authority_ends_nothing(bench: Bench) -> None:
+    """E20-like: only the recipient's own key, over its own connection, ends a delivery."""
+    sender, recipient, other = bench.connect("cz-police"), bench.connect("kz-mvd"), bench.connect("caricc")
+
+    bench.exchange.submit(sender, 0, "message", bench.envelope())
+    await until(recipient.deliveries, 1)
+    raw = bench.acknowledgement("kz-mvd", [recipient.deliveries[0].header_sha256])
+    bench.exchange.acknowledge(other, 0, raw)
+    own = bench.acknowledgement("caricc", [recipient.deliveries[0].header_sha256])
+    bench.exchange.acknowledge(other, 1, own)
+    await until(other.answers, 2)
+
+    assert other.answers[0].kind == "unauthenticated"
+    assert bench.store.spooled() == 1
+    assert sender.evidence == []
+
+
+async def test_status_is_for_the_originator_alone(bench: Bench) -> None:
+    """E27-like: whoever did not send a message learns nothing from asking for it."""
+    sender = bench.connect("cz-police")
+    raw = bench.envelope()
+
+    bench.exchange.submit(sender, 0, "message", raw)
+    await until(sender.answers, 1)
+    draft_id = bench.store.receipt_by_header("cz-police", header_digest(raw))
+
+    assert draft_id == sender.answers[0].body
+    assert bench.store.receipt_by_header("caricc", header_digest(raw)) is None
+    assert encode_base64url(header_digest(raw)) not in str(sender.answers[0].detail)
