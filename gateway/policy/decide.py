@@ -21,6 +21,7 @@ from gateway.policy import house
 from gateway.policy.agreements import Law
 from gateway.policy.case import Case, Finding, Stage, build_case, demand
 from gateway.policy.ground import Ground
+from gateway.policy.lanes import Lanes
 from gateway.policy.reasons import ORDER
 from gateway.policy.rules.registry import RULES, Check, Rules, checks
 from gateway.policy.statements import judge_statement
@@ -80,6 +81,9 @@ class Judge:
         self.law = law
         self.law_sha256 = law.sha256
         self._rules = rules
+        # Lanes are compiled from the rules we ship; other rules are asked one by one.
+        self._lanes = Lanes(self.ground) if rules is RULES else None
+        self._permits = {name: self._decision(name, ()) for name in self.ground.agreements}
 
     @staticmethod
     def references(header: Header) -> tuple[str, ...]:
@@ -136,6 +140,14 @@ class Judge:
             if digest in facts.consents
         )
 
+    def case(self, header: Header, signer_roles: Sequence[str], facts: Facts, at_ms: int) -> Case:
+        """Return the case of a header as it would be judged at admission, for whoever explains."""
+        return build_case(self.ground, header, tuple(signer_roles), facts, None, at_ms)
+
+    def checks(self, case: Case) -> list[Check]:
+        """Return every rule that has to be silent about `case`."""
+        return checks(case, self._rules)
+
     def _judge(
         self,
         header: Header,
@@ -147,8 +159,11 @@ class Judge:
         link_rank: int | None,
     ) -> Decision:
         try:
+            dispatched = stage == "dispatch"
+            if self._lanes is not None and self._lanes.permit(header, facts, peer, at_ms, link_rank, dispatched):
+                return self._permits[header.agreement]
             case = build_case(self.ground, header, roles, facts, peer, at_ms, stage, link_rank)
-            found = findings(case, checks(case, self._rules))
+            found = findings(case, self.checks(case))
             return self._decision(header.agreement, _sorted(found, "refuse"), _sorted(found, "flag"))
         except Exception as error:  # noqa: BLE001 - deciding is total: what cannot even be set up is refused.
             return self._decision(header.agreement, (house.demand("rule-failed", "ACC-05", type(error).__name__),))

@@ -102,7 +102,6 @@ REASONS: dict[str, Sentence] = {
         "consent-withdrawn": "A consent that this message rests on no longer stands.",
         "id-reused": "This originator has used this message id for other bytes.",
         "expired": "The message expired before it was delivered.",
-        "attempts-exhausted": "The recipient never acknowledged the message, however often it was sent.",
         "attempts-exhausted": "The recipient was sent the message as often as we try, and never acknowledged it.",
         "undecipherable": "The recipient could not open the message.",
         # Statements.

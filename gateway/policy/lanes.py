@@ -1,0 +1,179 @@
+"""Say yes quickly. Never say no.
+
+Most messages cite nothing and are permitted. For those, what the rules would say is compiled once: a lane
+(party, party, instrument) with the interval in which nothing restricts it, a profile (instrument, kind, personal
+data or not) and a mandate an authority, with purposes and subjects as bits. Whatever is not plainly permitted, or
+would be flagged, is left to the rules, which alone explain. A lane is a cache of what they say, never a rule of
+its own: tests/reference compares both with a third voice.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.domain.agreement import Reserved
+from gateway.domain.directory import Authority, Grant
+from gateway.domain.facts import Facts
+from gateway.domain.label import RANK
+from gateway.domain.message import Header
+from gateway.domain.session import Peer
+from gateway.policy.case import concerns, holds
+from gateway.policy.ground import Ground
+from gateway.policy.profiles import UNKNOWN, Bits, Profile, compile_profile, declares_enough
+
+# Bounds of the caches; kinds are the senders' words, so profiles are bounded too.
+LANES_MAX = 65_536
+PROFILES_MAX = 4_096
+
+
+class Lane(Struct, frozen=True):
+    """An instrument between two parties: nothing restricts it in [from_ms, until_ms) but what is reserved."""
+
+    from_ms: int
+    until_ms: int
+    reserved: tuple[Reserved, ...]
+
+
+class Side(Struct, frozen=True):
+    """An authority as the fast path sees it; revoked, unknown and private ones have none."""
+
+    party: str
+    mask: int
+    kinds: frozenset[str] | None
+    rank: int
+
+
+class Lanes:
+    """The fast path of one judge."""
+
+    def __init__(self, ground: Ground) -> None:
+        """Build nothing yet: lanes, profiles and mandates come with the first message that needs them."""
+        self._ground = ground
+        self._bits = Bits(ground)
+        # An expired edition, or a law that is not the edition's, opens no lane at all.
+        self._until_ms = 0 if ground.mismatched else ground.not_after_ms
+        self._lanes: dict[tuple[str, str, str], Lane] = {}
+        self._profiles: dict[tuple[str, str, bool], Profile | None] = {}
+        self._sides: dict[str, Side] = {}
+
+    def permit(
+        self, header: Header, facts: Facts, peer: Peer | None, at_ms: int, link_rank: int | None, answered: bool
+    ) -> bool:
+        """Tell whether `header` is plainly permitted, with nothing to flag; False says only: ask the rules.
+
+        `answered`: that the message answered is there was judged before.
+        """
+        if at_ms >= self._until_ms or header.sources or header.consents:
+            return False
+        label = header.label
+        key = (header.agreement, header.kind, label.personal_data)
+        profile = self._profiles[key] if key in self._profiles else self._profile(key)
+        side = self._sides.get(header.originator) or self._side(header.originator)
+        if profile is None or side is None or not _link_carries(header, profile, peer, link_rank):
+            return False
+        if not self._parties_permit(header, profile, side, at_ms):
+            return False
+        if not declares_enough(header, profile, at_ms):
+            return False
+        if header.kind == "query" and not self._query_permitted(header, profile, side, at_ms):
+            return False
+        return answered or header.in_reply_to is None or holds(header.originator, facts.sources.get(header.in_reply_to))
+
+    def _parties_permit(self, header: Header, profile: Profile, side: Side, at_ms: int) -> bool:
+        """Purposes, subjects, kind and label suit both mandates, and the instrument governs each pair."""
+        purposes, subjects = self._bits.purposes, self._bits.subjects
+        asked = 0
+        for code in header.purposes:
+            asked |= purposes.get(code, UNKNOWN)
+        for code in header.subjects:
+            asked |= subjects.get(code, UNKNOWN)
+        kind, agreement, rank = header.kind, header.agreement, RANK[header.label.level]
+        if asked & ~(profile.mask & side.mask) or rank > side.rank:
+            return False
+        if side.kinds is not None and kind not in side.kinds:
+            return False
+        for recipient in header.recipients:
+            other = self._sides.get(recipient.authority) or self._side(recipient.authority)
+            if other is None or asked & ~other.mask or rank > other.rank:
+                return False
+            if other.kinds is not None and kind not in other.kinds:
+                return False
+            key = (side.party, other.party, agreement)
+            lane = self._lanes.get(key)
+            if lane is None or not lane.from_ms <= at_ms < lane.until_ms:
+                lane = self._lane(key, at_ms)
+            if lane is None or (lane.reserved and self._is_reserved(lane, header)):
+                return False
+        return True
+
+    @staticmethod
+    def _is_reserved(lane: Lane, header: Header) -> bool:
+        return any(concerns(clause, header.kind, header.label.personal_data) for clause in lane.reserved)
+
+    def _query_permitted(self, header: Header, profile: Profile, side: Side, at_ms: int) -> bool:
+        document = self._ground.directory.grants_document
+        if not profile.direct or not profile.granted or document is None or header.database is None:
+            return False
+        on_behalf = header.form.get("on-behalf-of", False) is not False
+        for clause in profile.direct:
+            if (clause.parties and side.party not in clause.parties) or (on_behalf and not clause.delegable):
+                return False
+        grant = self._ground.directory.grants.get((header.originator, header.database))
+        return (
+            grant is not None
+            and _grant_covers(grant, header, at_ms)
+            and at_ms < document.not_after_ms
+            and all(recipient.authority == document.issuer for recipient in header.recipients)
+        )
+
+    def _lane(self, key: tuple[str, str, str], at_ms: int) -> Lane | None:
+        agreement = self._ground.agreements.get(key[2])
+        bond = self._ground.bond(agreement, key[0], key[1]) if agreement else None
+        interval = bond.clear(at_ms) if bond else None
+        if bond is None or interval is None:
+            return None
+        _make_room(self._lanes, LANES_MAX)
+        lane = self._lanes[key] = Lane(*interval, bond.reserved)
+        return lane
+
+    def _profile(self, key: tuple[str, str, bool]) -> Profile | None:
+        agreement = self._ground.agreements.get(key[0])
+        profile = compile_profile(agreement, key[1], key[2], self._bits) if agreement else None
+        _make_room(self._profiles, PROFILES_MAX)
+        self._profiles[key] = profile
+        return profile
+
+    def _side(self, name: str) -> Side | None:
+        authority = self._ground.authority(name)
+        if authority is None or authority.revoked or self._is_private(authority):
+            return None
+        mandate = authority.mandate
+        mask = self._bits.purpose_mask(mandate.purposes) | self._bits.subject_mask(mandate.subjects)
+        kinds = None if mandate.kinds is None else frozenset(mandate.kinds)
+        side = self._sides[name] = Side(authority.party, mask, kinds, RANK[authority.clearance])
+        return side
+
+    def _is_private(self, authority: Authority) -> bool:
+        return self._ground.directory.parties[authority.party].kind == "private"
+
+
+def _make_room(cache: dict[Any, Any], bound: int) -> None:
+    if len(cache) >= bound:
+        del cache[next(iter(cache))]
+
+
+def _link_carries(header: Header, profile: Profile, peer: Peer | None, link_rank: int | None) -> bool:
+    label = header.label
+    if peer is not None:
+        if peer.authority != header.originator or (label.confidential_fact and peer.link in profile.hidden_links):
+            return False
+        link_rank = peer.clearance
+    return link_rank is None or RANK[label.level] <= link_rank
+
+
+def _grant_covers(grant: Grant, header: Header, at_ms: int) -> bool:
+    return (
+        at_ms < grant.expires_at_ms
+        and RANK[header.label.level] <= RANK[grant.level]
+        and set(grant.purposes).issuperset(header.purposes)
+    )
