@@ -5,29 +5,16 @@ verifies alone. A verifier may remember what it verified: key, payload and signa
 never the root alone (wire.md, "Batch signature").
 """
 
+import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
-
-from gateway.crypto import canonical
-from gateway.crypto.digests import encode_base64url, pae, payload_type, prefixed, sha256
+from gateway.crypto.digests import encode_base64url, pae, payload_type, prefixed
 from gateway.crypto.keys import SecretKey, sign, verify
 from gateway.crypto.merkle import inclusion_paths, leaf_hash, root, root_from_inclusion
 from gateway.domain.errors import FormatError
 from gateway.domain.message import BATCH_MESSAGES_MAX, Signature
-from gateway.domain.names import Code, Digest
 
 _TYPE = payload_type("header-batch")
-
-
-class BatchPayload(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is signed for a batch of messages."""
-
-    v: Literal[1]
-    network: Code
-    size: Annotated[int, Meta(ge=2, le=BATCH_MESSAGES_MAX)]
-    root: Digest
 
 
 class VerifiedRoots:
@@ -78,11 +65,16 @@ def verify_batch(network: str, header: bytes, signature: Signature, public: byte
     if n is None or i is None or p is None:
         raise FormatError("a batch signature has size, index and path")
     payload = _payload(network, n, root_from_inclusion(leaf_hash(header), i, n, p))
-    digest = sha256(signature.k + prefixed(payload) + signature.g)
+    digest = hashlib.sha256(signature.k + prefixed(payload) + signature.g).digest()
     if digest not in roots:
         verify(public, signature.g, pae(_TYPE, payload))
         roots.remember(digest)
 
 
 def _payload(network: str, size: int, tree_root: bytes) -> bytes:
-    return canonical.encode(BatchPayload(1, network, size, encode_base64url(tree_root)))
+    """Canonical JSON of `{v, network, size, root}`; written out, for it is rebuilt for every message."""
+    return b'{"v":1,"network":"%b","size":%d,"root":"%b"}' % (
+        network.encode("ascii"),
+        size,
+        encode_base64url(tree_root).encode("ascii"),
+    )

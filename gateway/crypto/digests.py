@@ -15,6 +15,7 @@ from gateway.domain.message import Signature
 _STANDARD_TO_URL = bytes.maketrans(b"+/", b"-_")
 _URL_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+_SIGNATURES_TAG = b"accord/v1/signatures\x00"
 _PADDING = {0: b"", 2: b"==", 3: b"="}
 
 
@@ -59,13 +60,13 @@ def key_id(role: str, public: bytes) -> bytes:
 
 def signatures_digest(signatures: Iterable[Signature]) -> bytes:
     """Return the digest by which a record names the signatures it saw (ADR 0005)."""
-    parts = [tag("signatures")]
+    data = _SIGNATURES_TAG
     for signature in signatures:
         fields = signature.k + signature.g
         if signature.n is not None:
             fields += u32(signature.n) + u32(signature.i or 0) + b"".join(signature.p or ())
-        parts.append(prefixed(fields))
-    return sha256(b"".join(parts))
+        data += prefixed(fields)
+    return hashlib.sha256(data).digest()
 
 
 def encode_base64url(data: bytes) -> str:

@@ -147,14 +147,15 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes
     position, last = index, size - 1
     value = leaf
     for sibling in path:
-        _require(last > 0, "inclusion path is too long")
+        if last == 0:
+            raise FormatError("inclusion path is too long")
         if position & 1 or position == last:
-            value = node_hash(sibling, value)
+            value = hashlib.sha256(b"\x01" + sibling + value).digest()
             while position and not position & 1:
                 position >>= 1
                 last >>= 1
         else:
-            value = node_hash(value, sibling)
+            value = hashlib.sha256(b"\x01" + value + sibling).digest()
         position >>= 1
         last >>= 1
     _require(last == 0, "inclusion path is too short")

@@ -14,7 +14,8 @@ from msgspec.structs import asdict, replace
 from gateway.crypto import canonical, content
 from gateway.crypto.batch import sign_batch
 from gateway.crypto.digests import encode_base64url, pae, sha256
-from gateway.crypto.envelope import HEADER_ROLES, HEADER_TYPE, check_header, encode_envelope
+from gateway.crypto.envelope import HEADER_ROLES, HEADER_TYPE, encode_envelope
+from gateway.crypto.header import decode_header
 from gateway.crypto.keys import SecretKey, sign
 from gateway.crypto.padding import pad
 from gateway.crypto.wraps import SUITE_OF_PUBLIC_BYTES, wrap
@@ -213,9 +214,7 @@ def _check(draft: Draft, signers: Sequence[SecretKey], recipients: Sequence[Reci
     raw = canonical.encode(header)
     if len(raw) > _DRAFT_BYTES_MAX:
         raise FormatError(f"header is longer than {HEADER_BYTES_MAX} bytes")
-    checked = canonical.decode(raw, Header)
-    check_header(checked)
-    return checked
+    return decode_header(raw)
 
 
 def _signature(key: SecretKey, h: bytes) -> Signature:
