@@ -8,7 +8,6 @@ whoever asks for keys to be listed holds them.
 
 import binascii
 import secrets
-import textwrap
 from collections.abc import Sequence
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -214,8 +213,8 @@ def _signing_kids(registration: KeyRegistration) -> list[bytes]:
 def to_pem(key: SecretKey) -> bytes:
     """Return `key` as one PEM block of unencrypted PKCS#8; the caller keeps it at mode 0600."""
     if key.suite == 2:
-        body = textwrap.fill(binascii.b2a_base64(_XWING_PKCS8 + key.private, newline=False).decode(), 64)
-        return f"{_PEM_BEGIN}\n{body}\n{_PEM_END}\n".encode()
+        body = binascii.b2a_base64(_XWING_PKCS8 + key.private, newline=False).decode()
+        return f"{_PEM_BEGIN}\n{body[:64]}\n{body[64:]}\n{_PEM_END}\n".encode()
     private: Ed25519PrivateKey | X25519PrivateKey
     if key.role == WRAP_ROLE:
         private = X25519PrivateKey.from_private_bytes(key.private)
