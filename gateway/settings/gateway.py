@@ -1,6 +1,6 @@
 """`gateway.toml`: everything the gateway is told; config/gateway.toml explains every key."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -18,7 +18,6 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
     network: Code
     origin: Origin
     data_folder: str
-    drain_s: Annotated[float, Meta(ge=0, le=600)] = 10.0
 
 
 class Listen(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,12 +66,6 @@ class Law(Struct, frozen=True, forbid_unknown_fields=True):
     agreements_folder: str
 
 
-class Log(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is written to stdout. There is no `debug`: it would tell who talks to whom (threat O8)."""
-
-    level: Literal["info", "warning", "error"] = "info"
-
-
 class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -86,4 +79,3 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     store: StoreLimits = StoreLimits()
     switch: SwitchLimits = SwitchLimits()
-    log: Log = Log()

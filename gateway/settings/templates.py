@@ -22,8 +22,6 @@ network = "{network}"
 origin = "{origin}"
 # Ledger, spool, the last edition that was accepted. One gateway, one folder, on a local disk, mode 0700.
 data_folder = "{data_folder}"
-# On SIGTERM, how long connections may take to say goodbye.
-drain_s = 10.0
 
 # Where authorities connect: TLS 1.3, client certificate required.
 [listen]
@@ -57,10 +55,6 @@ poll_s = 1.0
 # The agreements, one TOML file each. Their digests must be those that the edition lists.
 [law]
 agreements_folder = "{agreements}"
-
-[log]
-# info, warning, error. There is no debug: it would tell who talks to whom.
-level = "info"
 
 # Bounds of the listener and its connections; the numbers are the defaults.
 [limits]

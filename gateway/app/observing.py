@@ -1,0 +1,66 @@
+"""What the process measures of itself, every few seconds: sizes, free space, ages, how late the event loop runs."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.app import pki
+from gateway.domain.directory import Directory
+from gateway.settings.gateway import GatewaySettings
+from gateway.store.data_directory import free_bytes
+from gateway.store.sqlite.engine import DATABASE, SqliteStore
+from gateway.switch.outcomes import Outcomes
+from gateway.telemetry.metrics import Metrics
+
+SAMPLE_S = 5.0
+LAG_S = 0.25
+
+
+def observer(metrics: Metrics) -> Callable[[Outcomes], None]:
+    """Return what the exchange calls once a committed batch."""
+
+    def observe(outcomes: Outcomes) -> None:
+        metrics.decided(outcomes.permitted, outcomes.refused)
+        metrics.messages_committed.inc(outcomes.permitted)
+        metrics.duplicates.inc(outcomes.duplicates)
+        metrics.acknowledged.inc(outcomes.acknowledged)
+        if outcomes.failed:
+            metrics.failed(outcomes.failed)
+
+    return observe
+
+
+def tell_edition(metrics: Metrics, directory: Directory, at_ms: int) -> None:
+    """Publish which edition is in force and until when."""
+    metrics.edition.set(directory.edition.number)
+    metrics.edition_not_after_timestamp_seconds.set(directory.edition.not_after_ms / 1000)
+    metrics.law_loaded_timestamp_seconds.set(at_ms / 1000)
+
+
+def tell_certificates(metrics: Metrics, settings: GatewaySettings) -> None:
+    """Publish when our own certificate and the authority that signs our peers' expire."""
+    for role, file in (("server", settings.tls.certificate_file), ("client-authority", settings.tls.authorities_file)):
+        until = pki.load_certificate(Path(file).read_bytes()).not_valid_after_utc
+        metrics.certificate_not_after_timestamp_seconds[role].set(until.timestamp())
+
+
+async def keep_sampling(metrics: Metrics, store: SqliteStore, settings: GatewaySettings) -> None:
+    """Publish sizes and ages; ends by cancellation."""
+    database = Path(settings.gateway.data_folder) / DATABASE
+    metrics.disk_watermark_bytes.set(settings.store.writer.disk_free_bytes_min)
+    while True:
+        metrics.queue_depth.set(store.spooled())
+        metrics.wal_bytes.set(store.log_bytes())
+        metrics.store_bytes.set(database.stat().st_size)
+        metrics.disk_free_bytes.set(free_bytes(database.parent))
+        metrics.ledger_size.set(store.checkpoint().size)
+        await asyncio.sleep(SAMPLE_S)
+
+
+async def keep_timing(metrics: Metrics) -> None:
+    """Publish how late timers of the event loop run; ends by cancellation."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_S
+        await asyncio.sleep(LAG_S)
+        metrics.event_loop_lag_seconds.set(max(0.0, loop.time() - due))
