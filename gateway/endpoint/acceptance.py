@@ -20,7 +20,7 @@ from gateway.domain.statement import AcknowledgementStatus
 from gateway.endpoint import proofs
 from gateway.endpoint.editions import Editions
 from gateway.endpoint.identity import Identity
-from gateway.endpoint.inbox import Arrival
+from gateway.endpoint.inbox import Arrival, Stored
 
 
 class Accepted(Struct, frozen=True):
@@ -70,6 +70,34 @@ def examine(delivery: Delivery, identity: Identity, editions: Editions, at_ms: i
             raise TrustError("a delivery is for somebody else") from None
     if header.expires_at_ms <= at_ms:
         raise ExpiredError("a message came after its expiry")
-    in_reply_to = None if header.in_reply_to is None else decode_base64url(header.in_reply_to)
-    arrival = Arrival(header, envelope.h, header_sha256, in_reply_to, delivery.envelope, delivery.receipt, status)
+    arrival = Arrival(
+        header=header,
+        header_raw=envelope.h,
+        header_sha256=header_sha256,
+        in_reply_to=None if header.in_reply_to is None else decode_base64url(header.in_reply_to),
+        envelope=delivery.envelope,
+        receipt=delivery.receipt,
+        edition=receipt.record.edition.number,
+        admitted_at_ms=receipt.record.at_ms,
+        status=status,
+    )
     return Accepted(arrival, receipt, plaintext)
+
+
+def reopen(stored: Stored, identity: Identity, editions: Editions) -> tuple[Header, bytes]:
+    """Return header and plaintext of a message that was accepted before.
+
+    Raises:
+        GatewayError: its body was destroyed, or we do not hold its key any more.
+    """
+    if stored.envelope is None:
+        raise FormatError("the body of this message is not here any more")
+    opened = unseal(
+        stored.envelope,
+        identity.authority,
+        identity.ring.wraps,
+        editions.kept(stored.edition),
+        identity.network,
+        stored.admitted_at_ms,
+    )
+    return opened.message.header, opened.plaintext

@@ -71,7 +71,10 @@ class AlarmBook:
             " WHERE settled_at_ms IS NULL OR NOT ? ORDER BY number DESC LIMIT ?",
             (only_open, limit),
         )
-        return [Raised(*row[:4], bool(row[4]), *row[5:]) for row in rows]
+        return [
+            Raised(number, kind, origin, detail, bool(latching), at_ms, settled_at_ms, settled_because)
+            for number, kind, origin, detail, latching, at_ms, settled_at_ms, settled_because in rows
+        ]
 
     def evidence(self, number: int) -> bytes | None:
         """Return the bytes that prove an alarm."""
@@ -81,8 +84,8 @@ class AlarmBook:
     async def settle(self, number: int, because: str, at_ms: int) -> bool:
         """Let the operator end an alarm; False if no such alarm is open.
 
-        After a history that did not hold, the gateway's tree heads are forgotten with it: trust begins anew.
-        The alarm and its evidence stay.
+        After a history that did not hold, the gateway's tree heads are forgotten with it: trust begins anew. A key
+        that was foreign counts as ours from then on. The alarm and its evidence stay.
         """
         found = next((alarm for alarm in self.rows(1_000_000, True) if alarm.number == number), None)
         if found is None:
@@ -94,6 +97,12 @@ class AlarmBook:
             )
             if found.origin is not None and found.kind in ("two-histories", "history-shrunk"):
                 forget_heads(connection, found.origin)
+            if found.kind == "foreign-key":
+                connection.execute(
+                    "INSERT INTO own_key SELECT evidence, 'accepted', ? FROM alarm WHERE number = ?"
+                    " ON CONFLICT DO NOTHING",
+                    (at_ms, number),
+                )
 
         await self._journal.write(change)
         self._latched = [

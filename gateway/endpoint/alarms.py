@@ -18,15 +18,14 @@ AlarmKind = Literal[
     "proof-withheld",
     "foreign-key",
     "edition-refused",
-    "origin-differs",
+    "two-editions",
     "receipt-false",
     "delivery-unproven",
     "evidence-false",
-    "id-reused",
     "outcome-owed",
 ]
 # These say that a gateway or the directory lies about what everybody must be able to rely on.
-LATCHING: frozenset[str] = frozenset({"two-histories", "history-shrunk", "foreign-key"})
+LATCHING: frozenset[str] = frozenset({"two-histories", "history-shrunk", "foreign-key", "two-editions"})
 
 
 class Alarm(Struct, frozen=True):

@@ -33,11 +33,11 @@ from gateway.wire.frames import (
     Informed,
     Submission,
     Submit,
-    size_bytes,
+    submission_bytes,
     take_frame,
 )
 
-# Batches of acknowledgements under way; they need no place in the window.
+# Batches of acknowledgements under way. They count in the window, so submissions leave them their places.
 ACKNOWLEDGE_MAX = 4
 
 State = Literal["waiting", "greeting", "open", "ended"]
@@ -93,6 +93,12 @@ class Heard(Struct, frozen=True):
     items: Sequence[Evidence]
 
 
+class Noted(Struct, frozen=True):
+    """A tree head that must be remembered until its proof is there (the very first one needs none)."""
+
+    head: Checkpoint
+
+
 class Proven(Struct, frozen=True):
     """Tree heads that are proven now; `newest` is what we have seen."""
 
@@ -112,7 +118,7 @@ class Contradicted(Struct, frozen=True):
     error: TwoHistoriesError
 
 
-Action = Contradicted | Say | Greet | Fetch | Answered | Delivered | Heard | Proven | Ended
+Action = Contradicted | Say | Greet | Fetch | Answered | Delivered | Heard | Noted | Proven | Ended
 
 
 class Conversation:
@@ -141,12 +147,13 @@ class Conversation:
     @property
     def room(self) -> int:
         """How many submissions may be sent now."""
-        return max(0, self._window - len(self._submitted)) if self._state == "open" else 0
+        kept_free = min(ACKNOWLEDGE_MAX, self._window // 2) - len(self._acknowledged)
+        return max(0, self._free() - max(0, kept_free))
 
     @property
     def acknowledge_room(self) -> int:
         """How many batches of acknowledgements may be sent now."""
-        return max(0, ACKNOWLEDGE_MAX - len(self._acknowledged)) if self._state == "open" else 0
+        return max(0, min(self._free(), ACKNOWLEDGE_MAX - len(self._acknowledged)))
 
     @property
     def idle(self) -> bool:
@@ -203,8 +210,8 @@ class Conversation:
                     shown,
                     "history-shrunk",
                 )
-            questions = chain.resume()
-            return actions + self._ask(questions + chain.observe(shown), now_ms)
+            actions += self._ask(chain.resume(), now_ms)
+            return actions + self.observe(shown, now_ms)
         except TwoHistoriesError as error:
             return [*actions, Contradicted(error)]
 
@@ -214,14 +221,17 @@ class Conversation:
         Raises:
             TwoHistoriesError: it contradicts another one.
         """
-        return self._ask(self._chain.observe(checkpoint), now_ms)
+        before = self._chain.proven
+        questions = self._chain.observe(checkpoint)
+        noted: list[Action] = [Noted(checkpoint)] if questions or self._chain.proven is not before else []
+        return noted + self._ask(questions, now_ms)
 
     def submit(self, items: Sequence[tuple[object, Submission]], now_ms: int) -> list[Action]:
         """Send at most `room` submissions, each with a token that its answer will bear."""
         queue = deque(items)
         actions: list[Action] = []
         while queue:
-            taken = take_frame(queue, lambda item: size_bytes(item[1]))
+            taken = take_frame(queue, lambda item: submission_bytes(item[1]))
             actions.append(Say(Submit(self._next, [submission for _, submission in taken])))
             for token, _ in taken:
                 self._submitted[self._next] = (token, now_ms)
@@ -248,6 +258,9 @@ class Conversation:
         if self._asked_ms and now_ms - self._asked_ms[0] > self._proof_ms:
             return "proof"
         return None
+
+    def _free(self) -> int:
+        return self._window - len(self._submitted) - len(self._acknowledged) if self._state == "open" else 0
 
     def _hello(self, hello: Hello) -> list[Action]:
         if hello.network != self._network:

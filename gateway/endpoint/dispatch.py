@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from gateway.endpoint.journal import Journal
 from gateway.endpoint.limits import EndpointLimits
-from gateway.endpoint.outbox import Due, listed, load
+from gateway.endpoint.outbox import Due, listed, load, waiting
 
 
 class Dispatch:
@@ -26,11 +26,14 @@ class Dispatch:
         self._queued: set[int] = set()
         self._flying: set[int] = set()
         self._behind = True
+        # How many parcels have no final answer; a bound, not a record.
+        self.waiting = waiting(journal)
         self.wake = asyncio.Event()
 
     def add(self, parcels: Iterable[Due]) -> None:
         """Offer parcels that were just made durable; what does not fit is found on disk."""
         for due in parcels:
+            self.waiting += 1
             # A reader may have found it on disk before its writer heard that it is there.
             if due.sequence in self._flying or due.sequence in self._queued:
                 continue
@@ -53,7 +56,7 @@ class Dispatch:
         """Return at most `room` parcels to send now; they count as under way."""
         if room > 0 and not self._ready and self._behind:
             self._read()
-        taken = []
+        taken: list[Due] = []
         while self._ready and len(taken) < room:
             due = heapq.heappop(self._ready)[2]
             self._ready_bytes -= len(due.raw)
@@ -65,6 +68,7 @@ class Dispatch:
     def landed(self, sequence: int) -> None:
         """Note that a parcel has its final answer on disk."""
         self._flying.discard(sequence)
+        self.waiting -= 1
 
     def turned_back(self, sequence: int) -> None:
         """Note that a parcel must be sent again later."""

@@ -77,6 +77,17 @@ class Editions:
             raise TrustError(f"there are two editions {reference.number} of the directory")
         return kept or self._current
 
+    def kept(self, number: int) -> Directory:
+        """Return an edition by its number, or the newest, which still lists the keys of those we dropped.
+
+        Raises:
+            TrustError: there is none at all.
+        """
+        found = self._kept.get(number, self._current)
+        if found is None:
+            raise TrustError("there is no directory edition here")
+        return found
+
     def gateway_keys(self) -> dict[str, bytes]:
         """Return the checkpoint key of each gateway that the edition in force lists, by origin."""
         if self._current is None:
@@ -105,15 +116,17 @@ class Editions:
             return []
         authority = self._current.authorities.get(self._identity.authority)
         ours = {row[0] for row in self._journal.rows("SELECT kid FROM own_key")} | self._identity.siblings
+        if authority is None:
+            return []
         return [
             Alarm(
                 "foreign-key",
                 None,
                 f"edition {self.number} lists key `{entry.kid}` (role {entry.role}) under our name"
                 f" `{authority.id}`, and it is not ours",
-                self._current.raw[:4096],
+                decode_base64url(entry.kid),
             )
-            for entry in (authority.keys if authority is not None else ())
+            for entry in authority.keys
             if decode_base64url(entry.kid) not in ours
         ]
 
@@ -123,8 +136,7 @@ class Editions:
             network=self._identity.network,
             pinned=key_set,
             previous=previous,
-            # Grants are the business of gateways; an endpoint asks and is told.
-            grants_public=None,
+            grants_public=self._identity.grants_public,
             grants_number_min=0,
             at_ms=at_ms,
         )

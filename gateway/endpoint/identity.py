@@ -64,7 +64,8 @@ class KeyRing(Struct, frozen=True):
 class Identity(Struct, frozen=True):
     """An authority of a network, its keys, and the directory keys that it was given by hand.
 
-    `siblings` are kids of this authority's keys that other installations of it hold.
+    `siblings` are kids of this authority's keys that other installations of it hold. `grants_public` is the
+    pinned key of the central node's grants, for whoever must judge them; others leave it out.
     """
 
     authority: AuthorityId
@@ -72,3 +73,4 @@ class Identity(Struct, frozen=True):
     ring: KeyRing
     trusted: KeySet
     siblings: frozenset[bytes] = frozenset()
+    grants_public: bytes | None = None

@@ -24,6 +24,8 @@ class Arrival(Struct, frozen=True):
     in_reply_to: bytes | None
     envelope: bytes
     receipt: bytes
+    edition: int
+    admitted_at_ms: int
     status: AcknowledgementStatus
 
 
@@ -38,7 +40,9 @@ class Stored(Struct, frozen=True):
     header: bytes
     envelope: bytes | None
     receipt: bytes
+    edition: int
     status: AcknowledgementStatus
+    admitted_at_ms: int
     received_at_ms: int
     handed_over_at_ms: int | None
     destroyed_at_ms: int | None
@@ -55,8 +59,8 @@ class Owed(Struct, frozen=True):
 
 
 COLUMNS = (
-    "sequence, header_sha256, originator, id, kind, header, envelope, receipt, status, received_at_ms,"
-    " handed_over_at_ms, destroyed_at_ms"
+    "sequence, header_sha256, originator, id, kind, header, envelope, receipt, edition, status, admitted_at_ms,"
+    " received_at_ms, handed_over_at_ms, destroyed_at_ms"
 )
 
 
@@ -68,8 +72,9 @@ def put(connection: sqlite3.Connection, arrival: Arrival, at_ms: int) -> int | N
     """
     header = arrival.header
     row = connection.execute(
-        "INSERT INTO inbox (header_sha256, originator, id, kind, header, envelope, receipt, in_reply_to, status,"
-        " received_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING sequence",
+        "INSERT INTO inbox (header_sha256, originator, id, kind, header, envelope, receipt, edition, in_reply_to,"
+        " status, admitted_at_ms, received_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        " RETURNING sequence",
         (
             arrival.header_sha256,
             header.originator,
@@ -78,8 +83,10 @@ def put(connection: sqlite3.Connection, arrival: Arrival, at_ms: int) -> int | N
             arrival.header_raw,
             arrival.envelope if arrival.status == "consigned" else None,
             arrival.receipt,
+            arrival.edition,
             arrival.in_reply_to,
             arrival.status,
+            arrival.admitted_at_ms,
             at_ms,
         ),
     ).fetchone()

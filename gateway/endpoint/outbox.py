@@ -50,15 +50,23 @@ def waiting(journal: Journal) -> int:
     return 0 if row is None else int(row[0])
 
 
-def put(connection: sqlite3.Connection, parcels: Sequence[Parcel], at_ms: int) -> list[Due]:
-    """Queue parcels; what is queued already (same digest) keeps its place and is not queued twice."""
+class Placed(Struct, frozen=True):
+    """Where a parcel stands; not `fresh`: its id or digest was there before, and keeps what it has."""
+
+    sequence: int
+    object_sha256: bytes
+    fresh: bool
+
+
+def put(connection: sqlite3.Connection, parcels: Sequence[Parcel], at_ms: int) -> list[Placed]:
+    """Queue parcels, each once."""
     return [_put(connection, parcel, at_ms) for parcel in parcels]
 
 
-def _put(connection: sqlite3.Connection, parcel: Parcel, at_ms: int) -> Due:
+def _put(connection: sqlite3.Connection, parcel: Parcel, at_ms: int) -> Placed:
     row = connection.execute(
         "INSERT INTO outbox (kind, id, object_sha256, object, raw, urgency, recipients, queued_at_ms, expires_at_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (object_sha256) DO UPDATE SET id = id RETURNING sequence",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING sequence",
         (
             parcel.kind,
             parcel.id,
@@ -71,7 +79,13 @@ def _put(connection: sqlite3.Connection, parcel: Parcel, at_ms: int) -> Due:
             parcel.expires_at_ms,
         ),
     ).fetchone()
-    return Due(row[0], parcel.kind, parcel.object_sha256, parcel.raw, parcel.urgency)
+    if row is not None:
+        return Placed(row[0], parcel.object_sha256, fresh=True)
+    sequence, digest = connection.execute(
+        "SELECT sequence, object_sha256 FROM outbox WHERE id = ? OR object_sha256 = ?",
+        (parcel.id, parcel.object_sha256),
+    ).fetchone()
+    return Placed(sequence, digest, fresh=False)
 
 
 def listed(journal: Journal, limit: int) -> list[tuple[int, int, int]]:

@@ -1,0 +1,341 @@
+"""One connection to a gateway, run: frames from the wire through the conversation to the disk, and back.
+
+Frames that come together share a transaction; what they lead to is told after it. A few named tasks
+a connection, none a message. However it ends, what is durable goes on from there on the next connection.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from gateway.crypto.digests import encode_base64url
+from gateway.domain.errors import FormatError, PeerError, SignatureError, TrustError
+from gateway.domain.receipt import Checkpoint
+from gateway.domain.session import Answer, CloseReason, Delivery, Evidence
+from gateway.endpoint import evidence, outbox
+from gateway.endpoint.acknowledging import Batch
+from gateway.endpoint.alarms import Alarm, AlarmedError, AlarmKind
+from gateway.endpoint.checkpoints import TwoHistoriesError
+from gateway.endpoint.conversation import (
+    Action,
+    Answered,
+    Contradicted,
+    Conversation,
+    Delivered,
+    Ended,
+    Fetch,
+    Greet,
+    Heard,
+    Noted,
+    Proven,
+    Say,
+)
+from gateway.endpoint.effects import Effects
+from gateway.endpoint.identity import GatewayAddress
+from gateway.endpoint.intake import Intake
+from gateway.endpoint.keeping import Keeping
+from gateway.endpoint.outbox import Due
+from gateway.endpoint.transport import LinkError, Wire
+from gateway.wire.frames import FromEndpoint, Hello, Submission, decode_from_gateway, encode
+
+TICK_S = 0.2
+DRAIN_S = 1.0
+# A submission that waits this long for its answer is noted as sent; most never are.
+SENT_NOTED_AFTER_MS = 400
+# The directory is fetched again for something that does not verify, but not more often than this.
+REFETCH_AFTER_MS = 5_000
+
+T = TypeVar("T")
+
+
+class GoodbyeError(LinkError):
+    """The gateway ended the connection and said why."""
+
+    def __init__(self, reason: CloseReason) -> None:
+        super().__init__(f"the gateway ended the connection: {reason}")
+        self.reason = reason
+
+
+class Session:
+    """One connection, from its hello to its end."""
+
+    def __init__(self, keeping: Keeping, address: GatewayAddress, wire: Wire, opened: Callable[[], None]) -> None:
+        """Serve `wire`; `opened` is called once the hello has been checked."""
+        self._keeping = keeping
+        self._address = address
+        self._wire = wire
+        self._opened = opened
+        self._loop = asyncio.get_running_loop()
+        self._conversation = Conversation(keeping.identity.network, address.origin, keeping.limits)
+        self._intake = Intake(keeping, address.origin, self._observe)
+        self._unread: deque[bytes] = deque()
+        self._unread_bytes = 0
+        self._read = asyncio.Event()
+        self._room = asyncio.Event()
+        self._outgoing: asyncio.Queue[FromEndpoint] = asyncio.Queue()
+        self._effects = Effects()
+        self._paused_until_ms = 0
+        self._refetched_ms = -REFETCH_AFTER_MS
+        self.heard_ms = self._now_ms()
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing is under way in either direction."""
+        return self._conversation.state == "open" and self._conversation.idle and not (self._unread or self._effects)
+
+    async def run(self) -> None:
+        """Serve until the connection ends.
+
+        Raises:
+            ExceptionGroup: of `LinkError`, `PeerError`, `TrustError`, `FormatError`, or `LedgerError`.
+        """
+        self._keeping.dispatch.restart()
+        self._keeping.acknowledging.restart()
+        async with asyncio.TaskGroup() as group:
+            for task, name in (
+                (self._receive(), "endpoint-receive"),
+                (self._work(), "endpoint-work"),
+                (self._send(), "endpoint-send"),
+                (self._feed(), "endpoint-feed"),
+                (self._acknowledge(), "endpoint-acknowledge"),
+                (self._tick(), "endpoint-tick"),
+            ):
+                group.create_task(task, name=name)
+
+    # The tasks.
+
+    async def _receive(self) -> None:
+        bytes_max = self._keeping.limits.unread_bytes_max
+        while True:
+            raw = await self._wire.receive()
+            self.heard_ms = self._now_ms()
+            self._unread.append(raw)
+            self._unread_bytes += len(raw)
+            self._read.set()
+            while self._unread_bytes > bytes_max:
+                self._room.clear()
+                await self._room.wait()
+
+    async def _work(self) -> None:
+        while True:
+            self._read.clear()
+            await self._read.wait()
+            try:
+                while self._unread:
+                    raw = self._unread.popleft()
+                    self._unread_bytes -= len(raw)
+                    for action in self._conversation.receive(decode_from_gateway(raw)):
+                        await self._act(action)
+            except TwoHistoriesError as error:
+                self._effects.alarms.append(Alarm(error.kind, self._address.origin, str(error), error.evidence))
+                raise
+            finally:
+                await self._commit()
+            self._room.set()
+
+    async def _send(self) -> None:
+        while True:
+            frame = await self._outgoing.get()
+            await self._wire.send(encode(frame))
+            self._outgoing.task_done()
+
+    async def _feed(self) -> None:
+        dispatch = self._keeping.dispatch
+        while True:
+            await dispatch.wake.wait()
+            dispatch.wake.clear()
+            if self._now_ms() < self._paused_until_ms:
+                continue
+            parcels = dispatch.take(self._conversation.room)
+            items: list[tuple[object, Submission]] = [(due, Submission(due.kind, due.raw)) for due in parcels]
+            for action in self._conversation.submit(items, self._now_ms()):
+                await self._act(action)
+
+    async def _acknowledge(self) -> None:
+        acknowledging = self._keeping.acknowledging
+        while True:
+            await acknowledging.wake.wait()
+            await asyncio.sleep(self._keeping.limits.acknowledge_after_s)
+            acknowledging.wake.clear()
+            if self._now_ms() < self._paused_until_ms:
+                continue
+            while self._conversation.acknowledge_room:
+                batch = acknowledging.take(self._keeping.chain(self._address.origin).proven)
+                if batch is None:
+                    break
+                for action in self._conversation.acknowledge(batch, batch.raw, self._now_ms()):
+                    await self._act(action)
+
+    async def _tick(self) -> None:
+        keeping = self._keeping
+        noted: set[int] = set()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now_ms = self._now_ms()
+            owed = self._conversation.overdue(now_ms)
+            if owed == "proof":
+                origin = self._address.origin
+                detail = f"`{origin}` does not prove that its ledger only grew"
+                await keeping.sound(Alarm("proof-withheld", origin, detail))
+            if owed is not None:
+                raise PeerError(f"the gateway owes us, for too long: {owed}")
+            late = self._conversation.waiting_since(now_ms - SENT_NOTED_AFTER_MS)
+            sequences = [token.sequence for token in late if isinstance(token, Due) and token.sequence not in noted]
+            if sequences:
+                noted.update(sequences)
+                await keeping.journal.write(partial(outbox.mark_sent, sequences=sequences, at_ms=keeping.clock()))
+            keeping.dispatch.wake.set()
+            keeping.acknowledging.wake.set()
+
+    # What actions mean.
+
+    async def _act(self, action: Action) -> None:
+        match action:
+            case Greet(hello):
+                await self._greet(hello)
+            case Fetch(number, sha256):
+                if self._keeping.editions.differs(number, sha256):
+                    await self._fetch()
+            case Answered() | Delivered() | Heard():
+                await self._take(action)
+            case Contradicted(error):
+                # Let it hear what we have seen before we leave.
+                async with asyncio.timeout(DRAIN_S):
+                    await self._outgoing.join()
+                raise error
+            case Ended(reason):
+                raise GoodbyeError(reason)
+            case Say() | Noted() | Proven():
+                self._apply(action)
+
+    async def _take(self, action: Answered | Delivered | Heard) -> None:
+        match action:
+            case Answered(token, answer):
+                await self._answered(token, answer)
+            case Delivered(items):
+                for delivery in items:
+                    await self._delivered(delivery)
+            case Heard(items):
+                for item in items:
+                    await self._heard(item)
+
+    def _apply(self, action: Action) -> None:
+        """Do what needs no waiting."""
+        match action:
+            case Say(frame):
+                self._outgoing.put_nowait(frame)
+            case Noted(head):
+                at_ms = self._keeping.clock()
+                self._effects.changes.append(lambda one: evidence.note_head(one, head, at_ms))
+            case Proven(heads, newest):
+                self._effects.changes.append(lambda one: evidence.prove_heads(one, heads, newest))
+
+    async def _greet(self, hello: Hello) -> None:
+        keeping, origin = self._keeping, self._address.origin
+        keeping.alarms.check(origin)
+        if keeping.editions.differs(hello.edition, hello.edition_sha256):
+            await self._fetch()
+        keeping.editions.require(keeping.clock())
+        public = keeping.editions.gateway_keys().get(origin)
+        if public is None:
+            raise TrustError(f"edition {keeping.editions.number} of the directory lists no gateway `{origin}`")
+        after = evidence.cursor(keeping.journal, origin)
+        for action in self._conversation.greet(hello, public, keeping.chain(origin), after, self._now_ms()):
+            await self._act(action)
+        self._opened()
+        keeping.dispatch.wake.set()
+        keeping.acknowledging.wake.set()
+
+    async def _answered(self, token: object, answer: Answer) -> None:
+        try:
+            if isinstance(token, Due):
+                digest = token.object_sha256
+                await self._trusting(lambda: self._intake.submitted(token, answer, self._effects))
+            elif isinstance(token, Batch):
+                digest = token.batch_sha256
+                await self._trusting(lambda: self._intake.acknowledged(token, answer, self._effects))
+        except TwoHistoriesError:
+            raise
+        except TrustError as error:
+            self._find("receipt-false", digest, error, answer.body)
+            raise PeerError("what the gateway gave as a receipt proves nothing") from error
+
+    async def _delivered(self, delivery: Delivery) -> None:
+        try:
+            await self._trusting(lambda: self._intake.delivered(delivery, self._effects))
+        except TwoHistoriesError:
+            raise
+        except (TrustError, SignatureError, FormatError) as error:
+            # Not acknowledged: as far as we can prove, nobody judged it. Others go on.
+            self._find("delivery-unproven", delivery.header_sha256, error, delivery.receipt)
+
+    async def _heard(self, item: Evidence) -> None:
+        try:
+            await self._trusting(lambda: self._intake.heard(item, self._effects))
+        except TwoHistoriesError:
+            raise
+        except TrustError as error:
+            self._find("evidence-false", item.header_sha256, error, item.body)
+        self._intake.passed(item, self._effects)
+
+    def _observe(self, checkpoint: Checkpoint) -> None:
+        """Hold the tree head of a proven receipt against all others of its ledger."""
+        if checkpoint.origin == self._address.origin:
+            for action in self._conversation.observe(checkpoint, self._now_ms()):
+                self._apply(action)
+            return
+        # Another gateway's ledger: it is asked when we are connected to it.
+        chain = self._keeping.chain(checkpoint.origin)
+        before = chain.proven
+        if chain.observe(checkpoint) or chain.proven is not before:
+            self._apply(Noted(checkpoint))
+
+    # The directory, and what depends on it.
+
+    async def _trusting(self, check: Callable[[], T]) -> T:
+        """Return what `check` returns; if it finds something false, fetch a newer edition and ask once more."""
+        try:
+            return check()
+        except TwoHistoriesError:
+            raise
+        except (TrustError, SignatureError):
+            now_ms = self._now_ms()
+            if now_ms - self._refetched_ms < REFETCH_AFTER_MS:
+                raise
+            self._refetched_ms = now_ms
+            if not await self._fetch():
+                raise
+            return check()
+
+    async def _fetch(self) -> bool:
+        raw = await self._wire.directory()
+        try:
+            return await self._keeping.take_edition(raw)
+        except AlarmedError:
+            raise
+        except TrustError as error:
+            # Signed by enough directory keys, and still it contradicts what they signed before.
+            contradicts = str(error).startswith("alarm:")
+            await self._keeping.sound(
+                Alarm("two-editions" if contradicts else "edition-refused", None, str(error), raw)
+            )
+            raise
+
+    # To the disk.
+
+    async def _commit(self) -> None:
+        """Make what was collected durable, then tell; a connection that ends meanwhile does not stop it."""
+        effects, self._effects = self._effects, Effects()
+        if effects or effects.after or effects.alarms:
+            await self._keeping.settle(effects)
+        if effects.pause_s:
+            self._paused_until_ms = self._now_ms() + effects.pause_s * 1_000
+
+    def _find(self, kind: AlarmKind, digest: bytes, error: Exception, raw: bytes) -> None:
+        detail = f"{encode_base64url(digest)}: {error}"
+        self._effects.alarms.append(Alarm(kind, self._address.origin, detail, raw))
+
+    def _now_ms(self) -> int:
+        return int(self._loop.time() * 1_000)
