@@ -31,8 +31,8 @@ class Refused(Struct, frozen=True):
 class TrustedDirectory:
     """The newest edition that deserves trust, and what was refused on the way."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        """Read the pinned keys.
+    def __init__(self, settings: GatewaySettings, *, keep: bool = True) -> None:
+        """Read the pinned keys; with `keep` false nothing is written, for those who only ask.
 
         Raises:
             ConfigurationError: the key set is missing or malformed.
@@ -43,6 +43,7 @@ class TrustedDirectory:
         self._grants_public = None if chosen.grants_key is None else decode_base64url(chosen.grants_key)
         self._incoming = Path(chosen.edition_file)
         self._kept = Path(settings.gateway.data_folder) / "directory"
+        self._keeps = keep
         self._grants_number_min = self._read_grants_number()
         self.current: Directory | None = None
         self.refused: list[Refused] = []
@@ -112,7 +113,8 @@ class TrustedDirectory:
             self.refused.append(Refused(path, str(error)))
             return
         if self.current is None or directory.sha256 != self.current.sha256:
-            self._keep(directory)
+            if self._keeps:
+                self._keep(directory)
             self.current = directory
 
     def _follow(self, path: Path) -> None:
@@ -163,7 +165,7 @@ def would_accept(settings: GatewaySettings, raw: bytes, at_ms: int) -> Directory
     Raises:
         TrustError: it would not.
     """
-    trusted = TrustedDirectory(settings)
+    trusted = TrustedDirectory(settings, keep=False)
     # Nothing usable yet, or expired: then the new edition stands on what was kept, or on the pinned keys.
     with suppress(TrustError, ConfigurationError):
         trusted.start(at_ms)

@@ -17,6 +17,7 @@ from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import generate, to_pem
 from gateway.crypto.trust import sign_edition, sign_grants
 from gateway.domain.directory import Grant, Grants
+from gateway.settings.central import central_toml
 from gateway.settings.edition import key_set_of
 from gateway.settings.templates import endpoint_toml, gateway_toml
 
@@ -57,6 +58,7 @@ class DemoFiles:
         desk = self._write_directory()
         for member in MEMBERS:
             self._write_endpoint(member, desk)
+        self._write_central()
         self._write_gateway(self._sign_edition(desk))
 
     def _write_directory(self) -> Desk:
@@ -108,6 +110,12 @@ class DemoFiles:
         write(folder / "endpoint.toml", self._endpoint_toml(member).encode(), PUBLIC)
         text = desk.source.read_text() + tables(opened, self.at_ms, None)
         write(desk.source, text.encode(), PUBLIC)
+
+    def _write_central(self) -> None:
+        folder = make_folder(self.root / "central")
+        make_folder(folder / "data")
+        text = central_toml(f"../endpoints/{CENTRAL}/endpoint.toml", "data", "keys/lookup.key")
+        write(folder / "central.toml", text.encode(), PUBLIC)
 
     def _endpoint_toml(self, member: Member) -> str:
         spki = pki.certificate_spki_sha256(self._server.certificate)

@@ -29,14 +29,14 @@ TRY_AGAIN = 75
 REFUSED = 77
 CONFIGURATION = 78
 
-_CODES: tuple[tuple[type[GatewayError], int], ...] = (
-    (FormatError, DATA_INVALID),
-    (SignatureError, DATA_INVALID),
-    (TrustError, DATA_INVALID),
-    (ConfigurationError, CONFIGURATION),
-    (LedgerError, INPUT_OUTPUT),
-    (CapacityError, TRY_AGAIN),
-    (PeerError, UNAVAILABLE),
+# What to do, where the error itself does not say.
+_KINDS: tuple[tuple[type[GatewayError], int, str | None], ...] = (
+    (FormatError, DATA_INVALID, "give the file as it was made; ask its sender for a new copy"),
+    (SignatureError, DATA_INVALID, "ask whoever made it to sign again, with a key in force"),
+    (TrustError, DATA_INVALID, "nothing was taken over; get the newest, fully signed one from whoever keeps it"),
+    (LedgerError, INPUT_OUTPUT, "stop here, keep the data folder as it is, and run `accord ledger verify` on a copy"),
+    (CapacityError, TRY_AGAIN, "try again later"),
+    (PeerError, UNAVAILABLE, "run `accord check --connect URL`"),
 )
 
 
@@ -61,8 +61,9 @@ def report(error: BaseException) -> int | None:
         _say(error.what, error.remedy)
         return CONFIGURATION
     if isinstance(error, GatewayError):
-        _say(str(error), None)
-        return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
+        code, remedy = next(((code, text) for kind, code, text in _KINDS if isinstance(error, kind)), (1, None))
+        _say(str(error), remedy)
+        return code
     if isinstance(error, OSError):
         _say(f"{error.strerror or error}{f': `{error.filename}`' if error.filename else ''}".lower(), None)
         return _of_system(error)
