@@ -75,7 +75,7 @@ class InboxItem(Struct, frozen=True):
     header_sha256: Digest
     attempt: Count
     receipt: str
-    envelope: msgspec.Raw
+    envelope: Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/EnvelopeForm"})]
 
 
 class Inbox(Struct, frozen=True):

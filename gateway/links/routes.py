@@ -25,6 +25,12 @@ class Routes(Generic[Endpoint]):
                 return
         rows.append((parts, {method: endpoint}))
 
+    def listed(self) -> list[tuple[str, str]]:
+        """Return every (method, template) that is served."""
+        return [
+            (method, "/".join(parts)) for rows in self._table.values() for parts, methods in rows for method in methods
+        ]
+
     def find(self, method: str, path: str) -> tuple[Endpoint, tuple[str, ...]]:
         """Return the endpoint of a request and the segments that stand for braces.
 

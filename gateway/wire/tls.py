@@ -198,5 +198,5 @@ def _refusal(error: ssl.SSLError) -> str:
     return "protocol" if "VERSION" in reason or "PROTOCOL" in reason or "HTTP_REQUEST" in reason else "other"
 
 
-# X509_V_ERR_*: not yet valid, expired, wrong purpose, CA that may not sign.
-_VERIFY_CODES = {9: "not-in-date", 10: "not-in-date", 26: "purpose", 79: "purpose"}
+# X509_V_ERR_*: not yet valid, expired, wrong purpose.
+_VERIFY_CODES = {9: "not-in-date", 10: "not-in-date", 26: "purpose"}

@@ -1,6 +1,6 @@
 """Certificates made at run time, sound and flawed, for tests that shake hands for real."""
 
-import datetime
+import datetime as dt
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,19 +14,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from gateway.wire.tls import Identity, spki_sha256
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-DAY = datetime.timedelta(days=1)
+DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Flaw:
     """What is wrong with a leaf; the default is a sound endpoint certificate."""
 
-    begins: datetime.timedelta = -DAY
-    ends: datetime.timedelta = 30 * DAY
+    begins: dt.timedelta = -DAY
+    ends: dt.timedelta = 30 * DAY
     usages: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
     names: tuple[str, ...] = ("localhost",)
     with_authority_key: bool = True
-    claims_to_be_ca: bool = False
 
 
 SOUND = Flaw()
@@ -68,8 +67,8 @@ class PrivateCa:
         alternatives = [x509.DNSName(item) for item in flaw.names]
         builder = (
             _builder(subject, self._subject, key, flaw.begins, flaw.ends)
-            .add_extension(x509.BasicConstraints(ca=flaw.claims_to_be_ca, path_length=None), critical=True)
-            .add_extension(_usage(signs_certificates=flaw.claims_to_be_ca), critical=True)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(flaw.usages), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(
@@ -83,6 +82,10 @@ class PrivateCa:
         certificate = builder.sign(self._key, hashes.SHA256())
         return self._write(name, key, certificate)
 
+    def itself(self) -> Issued:
+        """Return the CA's own, self-signed certificate."""
+        return self._write("itself", self._key, self._certificate)
+
     def sign_below(self, issuer: Issued, name: str) -> Issued:
         """Return a leaf that an end-entity signed as if it were a CA."""
         key = ed25519.Ed25519PrivateKey.generate()
@@ -92,7 +95,7 @@ class PrivateCa:
         certificate = (
             builder.add_extension(identifier, critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-            .sign(issuer.key, None)  # type: ignore[arg-type]  # Ed25519 signs without a digest; every issuer here is that.
+            .sign(issuer.key, None)
         )
         return self._write(name, key, certificate, issuer.certificate)
 
@@ -110,10 +113,10 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: PrivateKey,
-    begins: datetime.timedelta,
-    ends: datetime.timedelta,
+    begins: dt.timedelta,
+    ends: dt.timedelta,
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
