@@ -268,7 +268,9 @@ def source(name: str, originator: str, to: str | Sequence[str], agreement: str, 
 
 def consent(name: str, provider: str, grantee: str, agreement: str, **changes: Any) -> ConsentFact:
     """Return a recorded consent, cited as `digest(name)`; `uses` and `revoked_at_ms` may be among the changes."""
-    fact = {key: changes.pop(key) for key in ("uses", "revoked_at_ms", "recorded_at_ms") if key in changes}
+    fact: dict[str, Any] = {
+        key: changes.pop(key) for key in ("uses", "revoked_at_ms", "recorded_at_ms") if key in changes
+    }
     fields: dict[str, Any] = {
         "v": 1,
         "network": "test",
@@ -286,8 +288,7 @@ def consent(name: str, provider: str, grantee: str, agreement: str, **changes: A
         "issued_at_ms": NOW - 1_000,
     }
     given = Consent(**{**fields, **changes})
-    defaults = {"recorded_at_ms": NOW - 500, "revoked_at_ms": None, "uses": 0}
-    return ConsentFact(digest(name), given, **{**defaults, **fact})
+    return ConsentFact(digest(name), given, **fact)
 
 
 def facts(*known: SourceFact | ConsentFact) -> Facts:

@@ -21,10 +21,11 @@ def _bonds(case: Case) -> Iterator[tuple[str, Bond]]:
         yield f"{case.originator.party}-{party}", case.ground.bond(case.agreement, case.originator.party, party)
 
 
-def _survives(case: Case, bond: Bond) -> bool:
-    """Protective kinds outlive a bond, but never come before it."""
+def _over(case: Case, bond: Bond) -> bool:
+    """Tell whether an end of the bond stops this message: it had begun, and the kind does not protect what was given."""
     clause = clause_of(case.agreement, Survival) if case.agreement else None
-    return clause is not None and case.header.kind in clause.protective and bond.begin_ms <= case.at_ms
+    protective = clause is not None and case.header.kind in clause.protective
+    return bond.begin_ms <= case.at_ms and not protective
 
 
 def _instead(case: Case) -> str:
@@ -47,7 +48,7 @@ def govern(case: Case) -> Findings:
             yield _uncovered("pair-not-covered", pair, case)
         elif case.agreement.origin == "operator" and case.at_ms < bond.begin_ms:
             yield _uncovered("agreement-not-in-force", pair, case)
-        if bond.superseded_by and case.at_ms >= bond.superseded_ms and not _survives(case, bond):
+        if bond.superseded_by and case.at_ms >= bond.superseded_ms and _over(case, bond):
             newer, clause = bond.superseded_by
             since = day_of(bond.superseded_ms).isoformat()
             yield breach(clause, "agreement-superseded", f"{pair}: {newer} since {since}", "refuse")
@@ -73,7 +74,7 @@ def entered(clause: Entry, case: Case) -> Findings:
 def ended(clause: Exit, case: Case) -> Findings:
     """Not left by either party: 3 months, 6 months, or a chosen day (CA-22, CZ-43, C8-37, C1-23)."""
     for _, bond in _bonds(case):
-        if case.at_ms >= bond.end_ms and not _survives(case, bond):
+        if case.at_ms >= bond.end_ms and _over(case, bond):
             yield breach(clause, "agreement-ended", f"{bond.ended_by} since {day_of(bond.end_ms).isoformat()}")
 
 
@@ -82,7 +83,7 @@ def suspended(clause: Suspending, case: Case) -> Findings:
     header = case.header
     for _, bond in _bonds(case):
         for window in bond.windows:
-            if window.covers(header.kind, header.subjects, case.at_ms) and not _survives(case, bond):
+            if window.covers(header.kind, header.subjects, case.at_ms) and _over(case, bond):
                 since = day_of(window.start_ms).isoformat()
                 yield breach(clause, "agreement-suspended", f"{window.party} since {since}")
 
