@@ -12,7 +12,7 @@ from gateway.domain.label import LEVELS
 from gateway.domain.message import Header
 from gateway.domain.session import Peer
 from tests.reference import lists
-from tests.reference.bound import agreement_rules, contradicts, first_day
+from tests.reference.bound import agreement_rules, contradicts, first_day, status
 from tests.reference.calendar_days import today
 from tests.reference.citations import citation_rules
 
@@ -109,8 +109,8 @@ def _reserved(directory: Directory, header: Header, pair: set[str]) -> bool:
     bound = all(
         first_day(directory, "cis-2001", party) and not contradicts(directory, "cis-2001", party) for party in pair
     )
-    entry = next(e for e in directory.edition.adherences if (e.agreement, e.party) == ("cis-2001", "UA"))
-    return bound and "5-e" in entry.reservations
+    entry = status(directory, "cis-2001", "UA")
+    return bound and entry is not None and "5-e" in entry.reservations
 
 
 def _purpose(header: Header) -> set[str]:
