@@ -1,11 +1,10 @@
 """Which method and path is whose: an exact table, no pattern that could match too much."""
 
-from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from gateway.links.replies import ProblemError
 
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[object]])
+Endpoint = TypeVar("Endpoint")
 
 
 class Routes(Generic[Endpoint]):

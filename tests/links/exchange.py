@@ -3,7 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
+from gateway.crypto.envelope import encode_envelope
 from gateway.domain.errors import FormatError, LedgerError
+from gateway.domain.message import Envelope, Signature, Wrap
 from gateway.domain.session import Answer, Delivery, Peer, Session
 from gateway.store.interface import DeliveryStatus, MessageStatus
 from gateway.wire.frames import Hello
@@ -11,6 +15,16 @@ from gateway.wire.frames import Hello
 DIGEST = "A" * 43
 NOTE = b"accord.example/gateway\n5\nAAAA\n"
 MESSAGE_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+# An envelope that can be read; whether its signatures hold is the switch's question.
+SIGNATURE = Signature(bytes(16), bytes(64))
+BATCHED = Signature(bytes(16), bytes(64), 2, 1, (bytes(32),))
+SEALED = Envelope(
+    msgspec.json.encode({"v": 1, "network": "demo", "id": MESSAGE_ID}),
+    (SIGNATURE, BATCHED),
+    (Wrap(bytes(16), bytes(80)),),
+    b"ciphertext",
+)
+RAW = encode_envelope(SEALED)
 
 
 def peer_of(authority: str, spki_sha256: str) -> Peer:

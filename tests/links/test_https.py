@@ -7,21 +7,16 @@ import msgspec
 import pytest
 
 from gateway.crypto.digests import encode_base64url
-from gateway.crypto.envelope import decode_envelope, encode_envelope
+from gateway.crypto.envelope import decode_envelope
 from gateway.crypto.envelope_json import envelope_from_json, envelope_to_json
-from gateway.domain.message import Envelope, Signature, Wrap
+from gateway.domain.message import Signature
 from gateway.domain.session import Answer, Delivery
 from gateway.domain.statement import SignedAcknowledgements, SignedStatement
 from gateway.links.https import ACKNOWLEDGEMENTS, DIRECTORY, ENVELOPE, JSON, STATEMENT
-from tests.links.exchange import MESSAGE_ID, NOTE
+from tests.links.exchange import BATCHED, MESSAGE_ID, NOTE, RAW, SEALED, SIGNATURE
 from tests.links.raw import CHECKPOINT, RawPeer
 from tests.links.running import Running
 
-HEADER = msgspec.json.encode({"v": 1, "network": "demo", "id": MESSAGE_ID})
-SIGNATURE = Signature(bytes(16), bytes(64))
-BATCHED = Signature(bytes(16), bytes(64), 2, 1, (bytes(32),))
-SEALED = Envelope(HEADER, (SIGNATURE, BATCHED), (Wrap(bytes(16), bytes(80)),), b"ciphertext")
-RAW = encode_envelope(SEALED)
 AS_JSON = envelope_to_json(SEALED)
 
 
