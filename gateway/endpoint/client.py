@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from msgspec import Struct
 
@@ -89,7 +90,7 @@ class Endpoint:
         self._task: asyncio.Task[None] | None = None
         self._broken: asyncio.Future[LedgerError] | None = None
 
-    async def __aenter__(self) -> "Endpoint":
+    async def __aenter__(self) -> Self:
         """Open the data directory and begin to connect.
 
         Raises:

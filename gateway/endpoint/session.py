@@ -120,8 +120,8 @@ class Session:
 
     async def _work(self) -> None:
         while True:
-            self._read.clear()
             await self._read.wait()
+            self._read.clear()
             try:
                 while self._unread:
                     raw = self._unread.popleft()

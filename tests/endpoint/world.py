@@ -1,0 +1,81 @@
+"""Two authorities, a fake gateway and their endpoints, for tests."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.domain.directory import Directory, Edition
+from gateway.endpoint.client import Endpoint, Post
+from gateway.endpoint.identity import GatewayAddress, Identity, KeyRing
+from gateway.endpoint.keeping import Notice
+from gateway.endpoint.limits import EndpointLimits
+from tests.endpoint.fake_gateway import FakeGateway
+from tests.federation import NETWORK, Federation, Member, now_ms
+from tests.wire.certificates import Issued, PrivateCa
+
+CZ, KZ = "cz-police", "kz-mvd"
+QUICK = EndpointLimits(reconnect_s_min=0.02, reconnect_s_max=0.1, hello_timeout_s=2.0)
+
+
+class World:
+    """A federation whose gateway is a `FakeGateway`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make certificates, keys and the first edition."""
+        self.folder = folder
+        self.ca = PrivateCa(folder)
+        self.certificates: dict[str, Issued] = {name: self.ca.issue(name) for name in (CZ, KZ)}
+        issued = self.ca.issue("gateway")
+        members = [Member(CZ, "CZ", spki=(self._spki(CZ),)), Member(KZ, "KZ", spki=(self._spki(KZ),))]
+        self.federation = Federation(members, issued.spki_sha256)
+        self.directory = self.federation.directory()
+        self.gateway = FakeGateway(self.federation, self.directory, issued)
+
+    def _spki(self, name: str) -> str:
+        return self.certificates[name].spki_sha256
+
+    def identity(self, name: str) -> Identity:
+        """Return who an endpoint of `name` is."""
+        return Identity(name, NETWORK, KeyRing.of(self.federation.members[name].keys.values()), self.federation.key_set)
+
+    def endpoint(
+        self,
+        name: str,
+        *,
+        limits: EndpointLimits = QUICK,
+        address: GatewayAddress | None = None,
+        notify: Callable[[Notice], None] = lambda _: None,
+        clock: Callable[[], int] = now_ms,
+        identity: Identity | None = None,
+    ) -> Endpoint:
+        """Return an endpoint of `name`; the same name has the same data directory."""
+        return Endpoint(
+            identity or self.identity(name),
+            (address or self.gateway.address,),
+            self.folder / f"{name}-data",
+            tls_identity=self.certificates[name].identity,
+            clock=clock,
+            limits=limits,
+            notify=notify,
+        )
+
+    def post(self, originator: str = CZ, recipients: tuple[str, ...] = (KZ,), body: bytes = b"body", **changes: object) -> Post:
+        """Return a message to send."""
+        return Post(self.federation.draft(originator, **changes), body, recipients)
+
+    def next_edition(self, change: Callable[[Edition], Edition] = lambda edition: edition) -> Directory:
+        """Return the edition after the one in force, changed."""
+        before = self.gateway.directory
+        edition = change(self.federation.edition(before.edition.number + 1, before.sha256))
+        return self.federation.directory(edition, before)
+
+
+@asynccontextmanager
+async def world(folder: Path) -> AsyncIterator[World]:
+    """Give a world whose gateway listens."""
+    made = World(folder)
+    await made.gateway.start()
+    try:
+        yield made
+    finally:
+        await made.gateway.stop()
