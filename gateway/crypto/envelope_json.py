@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from gateway.crypto import canonical
 from gateway.crypto.digests import decode_base64url, encode_base64url
+from gateway.crypto.envelope import decode_envelope, encode_envelope
 from gateway.domain.errors import FormatError
 from gateway.domain.message import ENVELOPE_BYTES_MAX, RECIPIENTS_MAX, SIGNATURES_MAX, Envelope, Signature, Wrap
 
@@ -66,16 +67,14 @@ def envelope_from_json(raw: bytes) -> Envelope:
     if len(raw) > ENVELOPE_JSON_BYTES_MAX:
         raise FormatError(f"envelope is larger than {ENVELOPE_JSON_BYTES_MAX} bytes of json")
     text = canonical.decode_with(_DECODER, raw)
-    fields = {
-        "h": decode_base64url(text.h),
-        "s": tuple(map(_signature, text.s)),
-        "r": tuple(Wrap(decode_base64url(wrap.k), decode_base64url(wrap.w)) for wrap in text.r),
-        "c": decode_base64url(text.c),
-    }
-    try:
-        return msgspec.convert(fields, Envelope, from_attributes=True)
-    except msgspec.ValidationError:
-        raise FormatError("a field of the envelope is empty, too long or of the wrong length") from None
+    envelope = Envelope(
+        decode_base64url(text.h),
+        tuple(map(_signature, text.s)),
+        tuple(Wrap(decode_base64url(wrap.k), decode_base64url(wrap.w)) for wrap in text.r),
+        decode_base64url(text.c),
+    )
+    # Constructors check nothing: the bounds and lengths of every field are those of the other form.
+    return decode_envelope(encode_envelope(envelope))
 
 
 def _signature(text: _SignatureText) -> Signature:
