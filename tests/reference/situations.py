@@ -76,7 +76,7 @@ def federation(random_: random.Random) -> Directory:
         for party in parties
         if not maybe(random_, 0.05)
     )
-    private = ("AZ",) if maybe(random_, 0.1) else ()
+    private = (random_.choice(("AM", "CZ", "KZ")),) if maybe(random_, 0.1) else ()
     grants = None if maybe(random_, 0.05) else tuple(_grant(random_, name) for name in ("caricc", "cz-police"))
     return world.directory(
         adherences,
