@@ -332,12 +332,13 @@ def _edge_paths(before: int, frontier: Sequence[bytes], leaves: Sequence[bytes])
         nodes = [node_hash(nodes[i], nodes[i + 1]) for i in range(0, len(nodes) - 1, 2)] + odd
         low >>= 1
     paths: list[list[bytes]] = [[]]
+    first_above = 0
     # From the root down: a child's path is its sibling, then its parent's path.
     for low, nodes in reversed(levels):
-        above, parent = paths, low >> 1
-        paths = []
+        above, paths = paths, []
         for offset in range(len(nodes)):
             sibling = offset ^ 1
-            path = above[((low + offset) >> 1) - parent]
+            path = above[((low + offset) >> 1) - first_above]
             paths.append([nodes[sibling], *path] if sibling < len(nodes) else path)
+        first_above = low
     return paths[before - levels[0][0] :] if levels else [[] for _ in leaves]
