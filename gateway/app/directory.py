@@ -7,7 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.app.editions import Unverified, file_name, newest, read_edition, read_key_set, read_unverified
+from gateway.app.editions import (
+    Unverified,
+    file_name,
+    newest,
+    read_edition,
+    read_key_set,
+    read_unverified,
+    signed_by_its_own,
+)
 from gateway.crypto.digests import decode_base64url
 from gateway.crypto.trust import verify_edition
 from gateway.domain.directory import Directory, Edition, KeySet, LawEntry, SignedGrants
@@ -108,6 +116,20 @@ def verify_file(
         # The edition before it may have expired meanwhile; what it must have is the right signatures.
         before = _verify(raw, network, pinned, None, public, issued_at_ms)
     return _verify(read_edition(path), network, pinned, before, public, at_ms)
+
+
+def self_consistent(path: Path, grants_key: str | None) -> Directory:
+    """Return the edition in `path`, verified by its own key set on the day it was issued: enough to ask what it says.
+
+    Whether that key set is the pinned one is not asked.
+
+    Raises:
+        TrustError: not even that holds, or the grants are not under `grants_key`.
+    """
+    raw = signed_by_its_own(read_edition(path))
+    claimed = read_unverified(raw).edition
+    public = None if grants_key is None else decode_base64url(grants_key)
+    return _verify(raw, claimed.network, claimed.key_set, None, public, claimed.issued_at_ms)
 
 
 def _verify(

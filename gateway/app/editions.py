@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.crypto import canonical
-from gateway.crypto.digests import encode_base64url, sha256
+from gateway.crypto.digests import decode_base64url, encode_base64url, sha256
 from gateway.crypto.trust import SIGNED_EDITION_BYTES_MAX, SignedEdition
 from gateway.domain.directory import Edition, KeySet
 from gateway.domain.errors import ConfigurationError, FormatError
@@ -35,13 +35,21 @@ def read_unverified(raw: bytes) -> Unverified:
     Raises:
         FormatError: it is no edition.
     """
-    try:
-        file = msgspec.msgpack.decode(raw, type=SignedEdition)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise FormatError("the file is no directory edition") from None
+    file = _decode(raw)
     edition = canonical.decode(file.h, Edition)
     signers = tuple(encode_base64url(signature.k) for signature in file.s)
     return Unverified(edition, encode_base64url(sha256(file.h)), signers, raw)
+
+
+def signed_by_its_own(raw: bytes) -> bytes:
+    """Return an edition without the signatures of keys that it replaced: those of the set before it.
+
+    Raises:
+        FormatError: it is no edition.
+    """
+    file = _decode(raw)
+    own = {decode_base64url(entry.kid) for entry in canonical.decode(file.h, Edition).key_set.keys}
+    return msgspec.msgpack.encode(SignedEdition(file.t, file.h, tuple(entry for entry in file.s if entry.k in own)))
 
 
 def file_name(number: int) -> str:
@@ -80,3 +88,10 @@ def read_key_set(path: Path) -> KeySet:
 def encode_key_set(key_set: KeySet) -> bytes:
     """Return a key set as the JSON file that gateways and endpoints pin."""
     return json.dumps(msgspec.to_builtins(key_set), indent=2).encode() + b"\n"
+
+
+def _decode(raw: bytes) -> SignedEdition:
+    try:
+        return msgspec.msgpack.decode(raw, type=SignedEdition)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise FormatError("the file is no directory edition") from None

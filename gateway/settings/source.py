@@ -40,7 +40,7 @@ def load(path: Path, type_: type[Settings], environment: Mapping[str, str] | Non
     merged: dict[str, object] = {}
     origins: dict[str, str] = {}
     for name, layer in _layers(path, type_, environment):
-        _refuse_unknown(name, layer, type_, ())
+        refuse_unknown(name, layer, type_)
         _merge(merged, layer, name, (), origins)
     folder = path.resolve().parent
     _resolve_paths(merged, folder, (environment or {}).get("CREDENTIALS_DIRECTORY"))
@@ -139,7 +139,14 @@ def _merge(
             origins[".".join((*at, key))] = name
 
 
-def _refuse_unknown(name: str, layer: Mapping[str, object], type_: type[msgspec.Struct], at: tuple[str, ...]) -> None:
+def refuse_unknown(
+    name: str, layer: Mapping[str, object], type_: type[msgspec.Struct], at: tuple[str, ...] = ()
+) -> None:
+    """Return if every key of `layer` is a field of `type_`, at every depth.
+
+    Raises:
+        ConfigurationError: one is not; the remedy names the field that was probably meant.
+    """
     known = {field.encode_name: field.type for field in msgspec.structs.fields(type_)}
     for key, value in layer.items():
         path = ".".join((*at, key))
@@ -154,7 +161,7 @@ def _refuse_unknown(name: str, layer: Mapping[str, object], type_: type[msgspec.
         for number, table in enumerate(tables):
             if isinstance(table, dict):
                 place = (*at, f"{key}[{number}]") if isinstance(value, list) else (*at, key)
-                _refuse_unknown(name, table, struct, place)
+                refuse_unknown(name, table, struct, place)
 
 
 def _field(type_: type[msgspec.Struct], keys: tuple[str, ...]) -> inspect.Type | None:
