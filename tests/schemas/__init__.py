@@ -1,0 +1,1 @@
+"""Schemas, test vectors and the independent verifiers: what others build on."""
