@@ -5,13 +5,14 @@ and a search that found nothing look alike. Ids and times are given in, and kept
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from gateway.central import matching
 from gateway.central.bodies import (
+    MEDIA_TYPE,
     Answer,
     BodyRefusal,
     ChangeOutcome,
@@ -24,8 +25,9 @@ from gateway.central.bodies import (
     write_answer,
 )
 from gateway.central.documents import DATABASE, Record, fold_number
+from gateway.crypto.sealing import Draft
 from gateway.domain.label import RANK, Label, Level
-from gateway.domain.message import LIFETIME_MS_MAX, Header
+from gateway.domain.message import LIFETIME_MS_MAX, Header, Urgency
 from gateway.domain.names import Code
 
 # Makes a UUIDv7 whose time is the given milliseconds.
@@ -49,13 +51,14 @@ class Outgoing(Struct, frozen=True, forbid_unknown_fields=True):
     """One message that is owed: everything but keys, ready to be sealed under this id."""
 
     id: str
+    suite: Literal[1, 2]
     recipient: str
     kind: str
     agreement: str
     purposes: tuple[str, ...]
     subjects: tuple[str, ...]
     label: Label
-    urgency: str
+    urgency: Urgency
     sent_at_ms: int
     expires_at_ms: int
     destroy_by_ms: int
@@ -127,6 +130,7 @@ class Desk:
         )
         return Outgoing(
             id=self._make_id(at_ms),
+            suite=2,
             recipient=record.owner,
             kind="notice",
             agreement=record.agreement,
@@ -153,6 +157,7 @@ class Desk:
         handling = self._handling
         return Outgoing(
             id=self._make_id(at_ms),
+            suite=asked.suite,
             recipient=asked.originator,
             kind=kind,
             agreement=asked.agreement,
@@ -183,6 +188,32 @@ def _label(level: Level, least: Level, *, confidential: bool) -> Label:
         special_categories=(),
         necessity=None,
         confidential_fact=confidential,
+    )
+
+
+def draft(outgoing: Outgoing, network: str, originator: str) -> Draft:
+    """Return the draft of a message that `originator` owes, in the federation `network`."""
+    return Draft(
+        network=network,
+        suite=outgoing.suite,
+        id=outgoing.id,
+        originator=originator,
+        kind=outgoing.kind,
+        agreement=outgoing.agreement,
+        purposes=outgoing.purposes,
+        subjects=outgoing.subjects,
+        label=outgoing.label,
+        urgency=outgoing.urgency,
+        sent_at_ms=outgoing.sent_at_ms,
+        expires_at_ms=outgoing.expires_at_ms,
+        destroy_by_ms=outgoing.destroy_by_ms,
+        case=outgoing.case,
+        in_reply_to=outgoing.in_reply_to,
+        sources=outgoing.sources,
+        conditions=outgoing.conditions,
+        database=outgoing.database,
+        language=outgoing.language,
+        media_type=MEDIA_TYPE,
     )
 
 

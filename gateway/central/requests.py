@@ -11,6 +11,7 @@ from gateway.central.documents import DATABASE, LookupKey
 from gateway.central.ownership import Message, Owner
 from gateway.domain.directory import Directory
 from gateway.domain.errors import FormatError
+from gateway.domain.label import RANK
 from gateway.domain.message import Header
 
 QUERY = "query"
@@ -95,8 +96,11 @@ def _changes(arrived: Arrived, directory: Directory, key: LookupKey) -> Feed | F
 
 
 def _granted(header: Header, directory: Directory, at_ms: int) -> bool:
+    document = directory.grants_document
     grant = directory.grants.get((header.originator, DATABASE))
-    return grant is not None and at_ms < grant.expires_at_ms and set(header.purposes) <= set(grant.purposes)
+    if document is None or grant is None or at_ms >= min(grant.expires_at_ms, document.not_after_ms):
+        return False
+    return RANK[header.label.level] <= RANK[grant.level] and set(header.purposes) <= set(grant.purposes)
 
 
 def _party(header: Header, directory: Directory) -> str:

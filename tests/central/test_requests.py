@@ -32,6 +32,7 @@ def test_query_within_its_grant_becomes_a_search() -> None:
         (directory(expires_at_ms=NOW), {}),
         (directory(database="vehicles"), {}),
         (directory(), {"purposes": ("border-control", "investigation")}),
+        (directory(level="open"), {}),
     ],
 )
 def test_query_without_a_grant_of_ours_is_refused(listed: Directory, changed: dict[str, object]) -> None:
