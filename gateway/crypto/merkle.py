@@ -230,6 +230,8 @@ class RightEdge:
         """Start with the empty tree."""
         self.size = 0
         self._partial: list[list[bytes]] = [[]]
+        # Complete subtrees from left to right, one for each bit of the size.
+        self._frontier: list[bytes] = []
         self._before = 0
         self._frontier_before: list[bytes] = []
         self._appended: list[bytes] = []
@@ -254,31 +256,40 @@ class RightEdge:
             edge._partial.append([root(_hashes(tile)) for tile in tiles])
             complete //= TILE_WIDTH
             level += 1
-        edge._frontier_before = edge._frontier()
+        edge._frontier = edge._frontier_before = _frontier(edge._partial)
         return edge
 
     def append(self, leaf_hashes: Iterable[bytes]) -> list[Tile]:
         """Add leaves and return the tiles that became complete by it, lowest level first."""
-        self._before, self._frontier_before = self.size, self._frontier()
+        self._before, self._frontier_before = self.size, list(self._frontier)
         self._appended = list(leaf_hashes)
         tiles: list[Tile] = []
         for leaf in self._appended:
             self._partial[0].append(leaf)
-            self.size += 1
-            if self.size % TILE_WIDTH == 0:
-                self._complete(tiles)
+            self._complete(self._add(leaf), tiles)
         return tiles
 
-    def _complete(self, tiles: list[Tile]) -> None:
-        level, done = 0, self.size
-        while done % TILE_WIDTH == 0 and len(self._partial[level]) == TILE_WIDTH:
-            done //= TILE_WIDTH
-            hashes, self._partial[level] = self._partial[level], []
-            tiles.append((level, done - 1, b"".join(hashes)))
+    def _add(self, leaf: bytes) -> list[bytes]:
+        """Put a leaf at the edge; return the subtrees as high as a tile that it made complete, lowest first."""
+        node, position, level = leaf, self.size, 0
+        as_high_as_tiles = []
+        while position & 1:
+            node = node_hash(self._frontier.pop(), node)
+            position >>= 1
             level += 1
-            if level == len(self._partial):
+            if level % TILE_HEIGHT == 0:
+                as_high_as_tiles.append(node)
+        self._frontier.append(node)
+        self.size += 1
+        return as_high_as_tiles
+
+    def _complete(self, roots: list[bytes], tiles: list[Tile]) -> None:
+        for level, tile_root in enumerate(roots):
+            hashes, self._partial[level] = self._partial[level], []
+            tiles.append((level, (self.size >> TILE_HEIGHT * (level + 1)) - 1, b"".join(hashes)))
+            if level + 1 == len(self._partial):
                 self._partial.append([])
-            self._partial[level].append(root(hashes))
+            self._partial[level + 1].append(tile_root)
 
     def partial(self, tile_level: int) -> bytes:
         """Return the hashes of the incomplete tile at `tile_level`; empty if there is none."""
@@ -286,19 +297,7 @@ class RightEdge:
 
     def root(self) -> bytes:
         """Return the root of the whole tree."""
-        frontier = self._frontier()
-        return _fold(frontier) if frontier else root(())
-
-    def _frontier(self) -> list[bytes]:
-        """Complete subtrees from left to right, one for each bit of the size."""
-        nodes = []
-        for hashes in reversed(self._partial):
-            start = 0
-            for depth in reversed(range(TILE_HEIGHT)):
-                if len(hashes) >> depth & 1:
-                    nodes.append(root(hashes[start : start + (1 << depth)]))
-                    start += 1 << depth
-        return nodes
+        return _fold(self._frontier) if self._frontier else root(())
 
     def paths(self, first: int, count: int) -> list[list[bytes]]:
         """Return the inclusion paths of the newest `count` leaves, which the last `append` brought.
@@ -309,6 +308,18 @@ class RightEdge:
         newest = self._before <= first and first + count == self.size
         _require(newest, "only what the last append brought has paths here")
         return _edge_paths(self._before, self._frontier_before, self._appended)[first - self._before :]
+
+
+def _frontier(partial: Sequence[Sequence[bytes]]) -> list[bytes]:
+    """The complete subtrees that incomplete tiles make up, from left to right."""
+    nodes = []
+    for hashes in reversed(partial):
+        start = 0
+        for depth in reversed(range(TILE_HEIGHT)):
+            if len(hashes) >> depth & 1:
+                nodes.append(root(hashes[start : start + (1 << depth)]))
+                start += 1 << depth
+    return nodes
 
 
 def _hashes(tile: bytes) -> list[bytes]:
