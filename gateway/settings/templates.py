@@ -33,13 +33,14 @@ port = {port}
 host = "127.0.0.1"
 port = {inspection_port}
 
-# PEM files. `authorities_file`: the private CAs that may have signed a client's certificate; no others are believed.
+# PEM files; the key has mode 0600, or is a bare name ("tls-key.pem") that systemd holds in $CREDENTIALS_DIRECTORY.
+# `authorities_file`: the private CAs that may have signed a client's certificate; no others are believed.
 [tls]
 certificate_file = "{tls}/cert.pem"
 key_file = "{tls}/key.pem"
 authorities_file = "{tls}/ca.pem"
 
-# The private key that signs the ledger (Ed25519, mode 0600). A bare name is looked up in $CREDENTIALS_DIRECTORY.
+# The private key that signs the ledger (Ed25519, mode 0600, or a credential). A new key is a new ledger.
 [checkpoint]
 key_file = "{checkpoint_key}"
 
