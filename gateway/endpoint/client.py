@@ -166,6 +166,11 @@ class Endpoint:
         return self._link
 
     @property
+    def gateways(self) -> tuple[GatewayAddress, ...]:
+        """The gateways that are called in turn."""
+        return self._gateways
+
+    @property
     def authority(self) -> str:
         """Our name."""
         return self._identity.authority
@@ -202,7 +207,7 @@ class Endpoint:
     async def send_all(self, posts: Sequence[Post]) -> list[SentMessage]:
         """Seal up to 1,024 messages under one signature, in one transaction; else as `send`."""
         keeping = self.keeping
-        keeping.alarms.check(None)
+        self._check_trust()
         known = [outbox.find(keeping.journal, post.draft.id, None) for post in posts]
         fresh = [post for post, row in zip(posts, known, strict=True) if row is None]
         placed = iter(await self._queue([_parcel(raw) for raw in self._seal(fresh)]))
@@ -221,7 +226,7 @@ class Endpoint:
         key = self._identity.ring.consent
         if key is None:
             raise ConfigurationError("there is no key of role `consent`", "run: accord keys generate")
-        self.keeping.alarms.check(None)
+        self._check_trust()
         raw = sign_statement(kind, value, key)
         h = decode_signed(raw).h
         digest = sha256(h)
@@ -284,6 +289,13 @@ class Endpoint:
         return None if row is None else keeping.reopen(row)
 
     # Inside.
+
+    def _check_trust(self) -> None:
+        """Raise the alarm that ended trust in everything, or in every gateway there is."""
+        alarms = self.keeping.alarms
+        alarms.check(None)
+        if all(alarms.blocking(address.origin) for address in self._gateways):
+            alarms.check(self._gateways[0].origin)
 
     def _seal(self, posts: Sequence[Post]) -> list[bytes]:
         if not posts:

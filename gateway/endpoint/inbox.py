@@ -190,3 +190,15 @@ def replies(journal: Journal, header_sha256: bytes) -> list[Stored]:
     """Return what came in reply to a message, oldest first."""
     query = f"SELECT {COLUMNS} FROM inbox WHERE in_reply_to = ? AND status = 'consigned' ORDER BY sequence"  # noqa: S608  our own column names
     return [Stored(*row) for row in journal.rows(query, (header_sha256,))]
+
+
+def unread(journal: Journal) -> int:
+    """Return how many messages nobody was handed yet."""
+    row = journal.row("SELECT count(*) FROM inbox WHERE handed_over_at_ms IS NULL AND status = 'consigned'")
+    return 0 if row is None else int(row[0])
+
+
+def count_owed(journal: Journal) -> int:
+    """Return how many acknowledgements have no receipt yet."""
+    row = journal.row("SELECT count(*) FROM acknowledgement")
+    return 0 if row is None else int(row[0])

@@ -89,9 +89,9 @@ class Keeping:
             self._chains[origin] = evidence.chain(self.journal, origin)
         return self._chains[origin]
 
-    def forget_chain(self, origin: str) -> None:
-        """Read a gateway's tree heads from disk again."""
-        self._chains.pop(origin, None)
+    def forget_chains(self) -> None:
+        """Read the gateways' tree heads from disk again."""
+        self._chains.clear()
 
     def reopen(self, stored: Stored) -> Message:
         """Return a stored message, opened.

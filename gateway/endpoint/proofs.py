@@ -5,11 +5,14 @@ under the key that the directory lists, the object compared with the one we sent
 no proof, whatever the gateway says beside it (threats E20, G2).
 """
 
+import binascii
+
 from gateway.crypto.acknowledgements import verify_evidence
+from gateway.crypto.canonical import decode
 from gateway.crypto.digests import encode_base64url
-from gateway.crypto.receipt import verify_receipt
+from gateway.crypto.receipt import SALT_BYTES, verify_receipt
 from gateway.domain.errors import FormatError, SignatureError, TrustError
-from gateway.domain.receipt import ObjectType, Receipt
+from gateway.domain.receipt import ObjectType, Receipt, Record
 from gateway.domain.session import Evidence
 from gateway.domain.statement import CONSIGNED
 from gateway.endpoint.editions import Editions
@@ -84,6 +87,19 @@ def failed(item: Evidence, editions: Editions, network: str) -> Receipt:
     if receipt.record.outcome != item.outcome or item.outcome in CONSIGNED:
         raise TrustError("receipt gives another outcome than the evidence")
     return receipt
+
+
+def recorded(raw: bytes) -> Record:
+    """Return the record in a receipt that was verified when it came: for showing, not for believing.
+
+    Raises:
+        TrustError: `raw` is no receipt.
+    """
+    try:
+        extra = binascii.a2b_base64(raw.split(b"\n", 2)[1].removeprefix(b"extra "))
+        return decode(extra[SALT_BYTES:], Record)
+    except (IndexError, ValueError, FormatError) as error:
+        raise TrustError("a stored receipt is garbled") from error
 
 
 def _expect(receipt: Receipt, object_type: str, event: str) -> None:
