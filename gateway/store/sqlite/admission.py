@@ -43,7 +43,7 @@ def admit_message(batch: Batch, work: AdmitMessage) -> Result:
     if work.against != header.originator:
         return _aside_message(batch, work.against, message, work.decision, work.at_ms)
     identity = (header.originator, id_bytes(header.id))
-    known = batch.identities.get(identity) or _known(batch, identity)
+    known = None if batch.memory.is_above(*identity) else _known(batch, identity)
     if known is None:
         return _admit(batch, work, identity)
     leaf, header_sha256, permitted, at_ms = known
@@ -53,6 +53,9 @@ def admit_message(batch: Batch, work: AdmitMessage) -> Result:
 
 
 def _known(batch: Batch, identity: tuple[str, bytes]) -> Known | None:
+    known = batch.identities.get(identity)
+    if known is not None:
+        return known
     row = batch.connection.execute(IDENTITY, identity).fetchone()
     return None if row is None else (row[0], row[1], bool(row[2]), row[3])
 
@@ -71,12 +74,19 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
     envelope = message.envelope
     batch.messages.append((leaf, *identity, digest, permitted, at_ms, envelope.h, _pack(envelope.s)))
     if permitted:
-        header = message.header
-        urgency, expires_at_ms = URGENCY[header.urgency], expiry(header)
-        batch.bodies.append((leaf, envelope.c, _pack(envelope.r)))
-        for position, recipient in enumerate(header.recipients):
-            batch.deliveries.append((leaf, recipient.authority, position, urgency, expires_at_ms))
+        _spool(batch, leaf, message)
     return Result(leaf, permitted, duplicate=False, at_ms=at_ms)
+
+
+def _spool(batch: Batch, leaf: int, message: AuthenticMessage) -> None:
+    """Keep the body for its recipients, and what each of them is owed."""
+    header, body = message.header, message.envelope.c
+    batch.memory.remember(message.header_sha256, leaf, header.originator)
+    wraps = _pack(message.envelope.r)
+    batch.bodies.append((leaf, batch.spool.add(body, wraps), len(body), len(wraps)))
+    urgency, expires_at_ms = URGENCY[header.urgency], expiry(header)
+    for position, recipient in enumerate(header.recipients):
+        batch.deliveries.append((leaf, recipient.authority, position, urgency, expires_at_ms))
 
 
 def _book(batch: Batch, uses: tuple[ConsentUse, ...]) -> bool:

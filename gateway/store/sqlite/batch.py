@@ -1,33 +1,53 @@
 """One transaction under way: leaves in order, rows that wait to be written together, recorded time.
 
-Rows of permitted messages are written in bulk. Whatever else reads or refers to rows has them written first.
+Rows of messages and evidence are written in bulk; whatever reads them has them written first. What the writer
+knows from one transaction to the next, so that it need not ask the database, is `Memory`.
 """
 
 import sqlite3
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from gateway.domain.session import Evidence, EvidenceKind
 from gateway.store.ledger import Ledger, Line, fresh_salts
 from gateway.store.records import Recorder
+from gateway.store.spool_file import SpoolFile
 
 ENTRY = "INSERT INTO entry (leaf, salt, record) VALUES (?, ?, ?)"
 MESSAGE = (
     "INSERT INTO message (leaf, originator, id, header_sha256, permitted, at_ms, header, signatures)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-BODY = "INSERT INTO body (leaf, ciphertext, wraps) VALUES (?, ?, ?)"
+BODY = "INSERT INTO body (leaf, slot, ciphertext_bytes, wraps_bytes) VALUES (?, ?, ?, ?)"
 DELIVERY = (
     "INSERT INTO delivery (leaf, recipient, position, urgency, expires_at_ms, attempts) VALUES (?, ?, ?, ?, ?, 0)"
 )
 EVIDENCE = (
-    "INSERT INTO evidence (originator, sequence, header_sha256, kind, recipient, outcome, said_leaf, body)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO evidence (originator, sequence, leaf, recipient, outcome, said_leaf, position)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM evidence WHERE originator = ?"
+HIGHEST_ID = "SELECT coalesce(max(id), x'') FROM message WHERE originator = ?"
+
+# Acknowledgements come for what was admitted a moment ago; older digests are looked up in the database.
+DIGESTS_REMEMBERED = 32_768
 
 Row = tuple[object, ...]
 # Leaf, digest, permitted, recorded time: what an identity already stands for.
 Known = tuple[int, bytes, bool, int]
+
+
+class Told(Struct, frozen=True):
+    """One thing that an originator is to hear. `body` None: the receipt of the leaf that says it."""
+
+    originator: str
+    sequence: int
+    header_sha256: bytes
+    kind: EvidenceKind
+    recipient: str
+    outcome: str
+    body: bytes | None
 
 
 @dataclass(slots=True)
@@ -39,51 +59,87 @@ class Result:
     duplicate: bool
     at_ms: int
     ended: int = 0
-    # A body of None becomes the receipt of `leaf`.
-    evidence: list[tuple[str, int, bytes, EvidenceKind, str, str, bytes | None]] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+
+
+class Memory:
+    """What the writer knows between transactions. It follows from the database; a batch that fails ends its life."""
+
+    def __init__(self, connection: sqlite3.Connection, spool: SpoolFile, last_at_ms: int) -> None:
+        """Start with nothing but the last recorded time."""
+        self._connection = connection
+        self.spool = spool
+        self.last_at_ms = last_at_ms
+        self._sequences: dict[str, int] = {}
+        self._highest_ids: dict[str, bytes] = {}
+        self._digests: dict[bytes, tuple[int, str]] = {}
+
+    def next_sequence(self, originator: str) -> int:
+        """Return the next number of an originator's evidence."""
+        last = self._sequences.get(originator)
+        if last is None:
+            last = int(self._connection.execute(LAST_SEQUENCE, (originator,)).fetchone()[0])
+        self._sequences[originator] = last + 1
+        return last + 1
+
+    def is_above(self, originator: str, id_: bytes) -> bool:
+        """Tell whether no message of `originator` has an id as high as `id_`, and remember it.
+
+        UUIDv7 ids rise with time (S-12): nearly every new message is known to be new without a look-up.
+        """
+        highest = self._highest_ids.get(originator)
+        if highest is None:
+            highest = bytes(self._connection.execute(HIGHEST_ID, (originator,)).fetchone()[0])
+            self._highest_ids[originator] = highest
+        if id_ <= highest:
+            return False
+        self._highest_ids[originator] = id_
+        return True
+
+    def remember(self, header_sha256: bytes, leaf: int, originator: str) -> None:
+        """Keep where a message that was just admitted stands."""
+        self._digests[header_sha256] = (leaf, originator)
+        if len(self._digests) > DIGESTS_REMEMBERED:
+            del self._digests[next(iter(self._digests))]
+
+    def recall(self, header_sha256: bytes) -> tuple[int, str] | None:
+        """Return leaf and originator of a permitted message, if it is among the newest."""
+        return self._digests.get(header_sha256)
 
 
 class Batch:
-    """The rows and leaves of one transaction; `time` and `sequences` outlive it."""
+    """The rows and leaves of one transaction."""
 
     def __init__(
-        self,
-        connection: sqlite3.Connection,
-        ledger: Ledger,
-        recorder: Recorder,
-        last_at_ms: int,
-        sequences: dict[str, int],
-        items: int,
+        self, connection: sqlite3.Connection, ledger: Ledger, recorder: Recorder, memory: Memory, items: int
     ) -> None:
-        """Begin at the end of `ledger`, with recorded time not before `last_at_ms`; at most `items` leaves."""
+        """Begin at the end of `ledger`; at most `items` leaves."""
         self.connection = connection
         self.recorder = recorder
-        self.last_at_ms = last_at_ms
+        self.memory = memory
+        self.spool = memory.spool
         self.lines: list[Line] = []
         self.identities: dict[tuple[str, bytes], Known] = {}
         self.messages: list[Row] = []
         self.bodies: list[Row] = []
         self.deliveries: list[Row] = []
+        self._evidence: list[Row] = []
         self._first = ledger.size
         self._salts = fresh_salts(items)
         self._written = 0
-        self._sequences = sequences
 
     def recorded_at(self, at_ms: int) -> int:
         """Return the time to record: a clock that went back does not take the record with it."""
-        if at_ms > self.last_at_ms:
-            self.last_at_ms = at_ms
-        return self.last_at_ms
+        memory = self.memory
+        if at_ms > memory.last_at_ms:
+            memory.last_at_ms = at_ms
+        return memory.last_at_ms
 
     def append(self, record: bytes) -> int:
         """Return the leaf that `record` will be."""
         lines = self.lines
         lines.append((self._salts[len(lines)], record))
         return self._first + len(lines) - 1
-
-    def contains(self, leaf: int) -> bool:
-        """Tell whether a leaf is of this batch."""
-        return leaf >= self._first
 
     def flush(self) -> None:
         """Write the rows that wait, so that statements that follow see them."""
@@ -92,44 +148,39 @@ class Batch:
             first = self._first
             many(ENTRY, [(first + i, *self.lines[i]) for i in range(self._written, len(self.lines))])
             self._written = len(self.lines)
-        for statement, rows in ((MESSAGE, self.messages), (BODY, self.bodies), (DELIVERY, self.deliveries)):
+        for statement, rows in (
+            (MESSAGE, self.messages),
+            (BODY, self.bodies),
+            (DELIVERY, self.deliveries),
+            (EVIDENCE, self._evidence),
+        ):
             if rows:
                 many(statement, rows)
                 rows.clear()
 
-    def tell(
-        self,
-        result: Result,
-        originator: str,
-        header_sha256: bytes,
-        kind: EvidenceKind,
-        recipient: str,
-        outcome: str,
-        body: bytes | None,
-    ) -> None:
-        """Write what `originator` is to hear of `result`, under its next sequence number."""
-        last = self._sequences.get(originator)
-        if last is None:
-            last = self.connection.execute(LAST_SEQUENCE, (originator,)).fetchone()[0]
-        sequence = self._sequences[originator] = last + 1
-        row = (originator, sequence, header_sha256, kind, recipient, outcome, result.leaf, body)
-        self.connection.execute(EVIDENCE, row)
-        result.evidence.append((originator, sequence, header_sha256, kind, recipient, outcome, body))
+    def tell(self, result: Result, told: Told, leaf: int, position: int | None) -> None:
+        """Keep what an originator is to hear of message `leaf`."""
+        result.told.append(told)
+        self._evidence.append(
+            (told.originator, told.sequence, leaf, told.recipient, told.outcome, result.leaf, position)
+        )
 
 
 def as_evidence(result: Result, receipt: bytes) -> tuple[tuple[str, Evidence], ...]:
     """Return the evidence of `result` with the originators it is for."""
     return tuple(
-        (
-            originator,
-            Evidence(
-                sequence=sequence,
-                header_sha256=header_sha256,
-                kind=kind,
-                recipient=recipient,
-                outcome=outcome,
-                body=receipt if body is None else body,
-            ),
-        )
-        for originator, sequence, header_sha256, kind, recipient, outcome, body in result.evidence
+        [
+            (
+                told.originator,
+                Evidence(
+                    sequence=told.sequence,
+                    header_sha256=told.header_sha256,
+                    kind=told.kind,
+                    recipient=told.recipient,
+                    outcome=told.outcome,
+                    body=receipt if told.body is None else told.body,
+                ),
+            )
+            for told in result.told
+        ]
     )

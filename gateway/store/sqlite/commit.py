@@ -19,7 +19,7 @@ from gateway.store.interface import (
 from gateway.store.ledger import Extension, Ledger
 from gateway.store.records import Recorder
 from gateway.store.sqlite.admission import admit_message, admit_statement
-from gateway.store.sqlite.batch import Batch, Result, as_evidence
+from gateway.store.sqlite.batch import Batch, Memory, Result, as_evidence
 from gateway.store.sqlite.endings import acknowledge, book_attempt, fail_delivery, record_edition
 from gateway.store.sqlite.receipts import receipt_of
 from gateway.store.sqlite.tiles import Tiles
@@ -47,25 +47,28 @@ class Outcome(Struct, frozen=True):
 class Committer:
     """Applies batches; owned by the writer thread."""
 
-    def __init__(self, connection: sqlite3.Connection, ledger: Ledger, recorder: Recorder, last_at_ms: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, ledger: Ledger, recorder: Recorder, memory: Memory) -> None:
         """Go on from what the database holds."""
         self._ledger = ledger
         self._recorder = recorder
-        self._last_at_ms = last_at_ms
-        self._sequences: dict[str, int] = {}
+        self._memory = memory
         self._tiles = Tiles(connection)
 
     def apply(self, connection: sqlite3.Connection, works: Sequence[Work]) -> Outcome:
-        """Write everything that `works` mean; the caller commits."""
-        batch = Batch(connection, self._ledger, self._recorder, self._last_at_ms, self._sequences, len(works))
+        """Write everything that `works` mean, bodies first and durably; the caller commits the rest."""
+        batch = Batch(connection, self._ledger, self._recorder, self._memory, len(works))
         results = [STEPS[type(work)](batch, work) for work in works]
         batch.flush()
-        self._last_at_ms = batch.last_at_ms
         extension = self._extend(connection, batch)
+        batch.spool.write()
         return Outcome(
             committed=[self._committed(connection, result, extension) for result in results],
             checkpoint=extension.checkpoint if extension else None,
         )
+
+    def settle(self) -> None:
+        """After the commit: destroy the bodies whose last delivery it ended."""
+        self._memory.spool.erase()
 
     def _extend(self, connection: sqlite3.Connection, batch: Batch) -> Extension | None:
         if not batch.lines:
@@ -90,6 +93,6 @@ class Committer:
             permitted=result.permitted,
             duplicate=result.duplicate,
             at_ms=result.at_ms,
-            evidence=as_evidence(result, receipt) if result.evidence else (),
+            evidence=as_evidence(result, receipt) if result.told else (),
             ended=result.ended,
         )

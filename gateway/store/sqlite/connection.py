@@ -10,8 +10,8 @@ from pathlib import Path
 from gateway.domain.errors import ConfigurationError, LedgerError
 from gateway.store.data_directory import make_private_file
 
-# STRICT tables came with 3.37.
-VERSION_MIN = (3, 37, 0)
+# STRICT tables came with 3.37, JSON functions in every build with 3.38.
+VERSION_MIN = (3, 38, 0)
 PAGE_BYTES = 4096
 CACHE_KIB = 32 * 1024
 BUSY_MS = 5_000
@@ -54,7 +54,7 @@ def open_for_writing(path: Path, application_id: int) -> sqlite3.Connection:
         LedgerError: a setting that durability rests on does not hold.
     """
     if sqlite3.sqlite_version_info < VERSION_MIN:
-        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old", "install 3.37 or newer")
+        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old", "install 3.38 or newer")
     make_private_file(path)
     connection = _connect(f"{path.resolve().as_uri()}?mode=rw")
     _set(connection, WRITER_PRAGMAS)

@@ -4,13 +4,17 @@ A delivery ends once (P-10): the first acknowledgement or failure that is record
 later of a message that it has, that it was handed over or destroyed, is added and changes no outcome.
 """
 
+from collections.abc import Iterator
+from itertools import groupby
+
 import msgspec
+from msgspec import Struct
 
 from gateway.crypto.digests import signatures_digest
 from gateway.domain.message import Signature
 from gateway.domain.statement import CONSIGNED
 from gateway.store.interface import Acknowledge, AcknowledgedItem, BookAttempt, FailDelivery, RecordEdition
-from gateway.store.sqlite.batch import Batch, Result
+from gateway.store.sqlite.batch import Batch, Result, Told
 
 KNOWN_BATCH = "SELECT leaf, at_ms FROM acknowledgement WHERE recipient = ? AND sha256 = ?"
 NEW_BATCH = "INSERT INTO acknowledgement (leaf, recipient, sha256, raw, at_ms) VALUES (?, ?, ?, ?, ?)"
@@ -18,9 +22,11 @@ BY_DIGEST = (
     "SELECT leaf, originator FROM message"
     " WHERE substr(header_sha256, 1, 8) = substr(?1, 1, 8) AND header_sha256 = ?1 AND permitted"
 )
+# One statement for all messages of a batch that ended alike; leaves travel as a JSON list. The plus keeps SQLite from
+# going through everything that is owed to the recipient.
 END = (
     "UPDATE delivery SET outcome = ?, ended_leaf = ?, ended_at_ms = ?"
-    " WHERE leaf = ? AND recipient = ? AND outcome IS NULL"
+    " WHERE recipient = ? AND +outcome IS NULL AND leaf IN (SELECT value FROM json_each(?)) RETURNING leaf"
 )
 OUTCOME = "SELECT outcome FROM delivery WHERE leaf = ? AND recipient = ?"
 LATER = "INSERT OR IGNORE INTO later (leaf, recipient, status, said_leaf, at_ms) VALUES (?, ?, ?, ?, ?)"
@@ -28,8 +34,11 @@ FAILING = (
     "SELECT m.originator, m.header_sha256, m.signatures, d.outcome, d.ended_leaf, d.ended_at_ms"
     " FROM delivery AS d JOIN message AS m ON m.leaf = d.leaf WHERE d.leaf = ? AND d.recipient = ?"
 )
-DESTROY = "DELETE FROM body WHERE leaf = ?1 AND NOT EXISTS (SELECT 1 FROM delivery WHERE leaf = ?1 AND outcome IS NULL)"
-DESTROYED = "INSERT INTO destruction (leaf, at_ms, reason) VALUES (?, ?, ?)"
+DESTROY = (
+    "DELETE FROM body WHERE leaf IN (SELECT value FROM json_each(?))"
+    " AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.leaf = body.leaf AND d.outcome IS NULL)"
+    " RETURNING slot, ciphertext_bytes + wraps_bytes"
+)
 ATTEMPT = "UPDATE delivery SET attempts = attempts + 1 WHERE leaf = ? AND recipient = ? AND outcome IS NULL"
 REVOKED = (
     "SELECT 1 FROM revocation AS r JOIN consent AS c ON c.sha256 = r.consent_sha256 AND c.provider = r.provider"
@@ -53,41 +62,73 @@ def acknowledge(batch: Batch, work: Acknowledge) -> Result:
     batch.flush()
     batch.connection.execute(NEW_BATCH, (leaf, work.recipient, work.batch_sha256, work.raw, at_ms))
     result = Result(leaf, permitted=True, duplicate=False, at_ms=at_ms)
-    for item in work.items:
-        _acknowledge_one(batch, work, item, result)
+    for status, items in groupby(_named(batch, work), key=lambda named: named.item.item.status):
+        _acknowledge_alike(batch, work.recipient, status, list(items), result)
     return result
 
 
-def _acknowledge_one(batch: Batch, work: Acknowledge, item: AcknowledgedItem, result: Result) -> None:
-    said = item.item
-    row = batch.connection.execute(BY_DIGEST, (item.header_sha256,)).fetchone()
-    if row is None or row[1] != said.originator or said.recipient != work.recipient:
-        return
-    message = row[0]
-    if _end(batch, message, work.recipient, said.status, result):
-        result.ended += 1
-    elif not _say_later(batch, message, work.recipient, said.status, result):
-        return
-    batch.tell(result, row[1], item.header_sha256, "acknowledged", work.recipient, said.status, item.evidence)
+class _Named(Struct, frozen=True):
+    """An item of a batch with the message that it names."""
+
+    leaf: int
+    originator: str
+    position: int
+    item: AcknowledgedItem
 
 
-def _end(batch: Batch, message: int, recipient: str, outcome: str, result: Result) -> bool:
+def _named(batch: Batch, work: Acknowledge) -> Iterator[_Named]:
+    """Items that name a permitted message of the originator that they name."""
+    for position, item in enumerate(work.items):
+        said = item.item
+        row = batch.memory.recall(item.header_sha256)
+        if row is None:
+            row = batch.connection.execute(BY_DIGEST, (item.header_sha256,)).fetchone()
+        if row is not None and row[1] == said.originator and said.recipient == work.recipient:
+            yield _Named(row[0], row[1], position, item)
+
+
+def _acknowledge_alike(batch: Batch, recipient: str, status: str, items: list[_Named], result: Result) -> None:
+    ended = _end(batch, [named.leaf for named in items], recipient, status, result)
+    result.ended += len(ended)
+    for named in items:
+        if named.leaf in ended:
+            ended.remove(named.leaf)
+        elif not _say_later(batch, named.leaf, recipient, status, result):
+            continue
+        told = Told(
+            originator=named.originator,
+            sequence=batch.memory.next_sequence(named.originator),
+            header_sha256=named.item.header_sha256,
+            kind="acknowledged",
+            recipient=recipient,
+            outcome=status,
+            body=named.item.evidence,
+        )
+        batch.tell(result, told, named.leaf, named.position)
+
+
+def _end(batch: Batch, leaves: list[int], recipient: str, outcome: str, result: Result) -> set[int]:
+    """End what is owed to `recipient` of these messages; return which ended now."""
     execute = batch.connection.execute
-    if execute(END, (outcome, result.leaf, result.at_ms, message, recipient)).rowcount == 0:
-        return False
-    if execute(DESTROY, (message,)).rowcount:
-        execute(DESTROYED, (message, result.at_ms, outcome))
-    return True
+    values = (outcome, result.leaf, result.at_ms, recipient, _json(leaves))
+    ended = {row[0] for row in execute(END, values).fetchall()}
+    if ended:
+        for slot, length in execute(DESTROY, (_json(list(ended)),)).fetchall():
+            batch.spool.end(slot, length)
+    return ended
 
 
-def _say_later(batch: Batch, message: int, recipient: str, status: str, result: Result) -> bool:
+def _json(leaves: list[int]) -> str:
+    return msgspec.json.encode(leaves).decode()
+
+
+def _say_later(batch: Batch, leaf: int, recipient: str, status: str, result: Result) -> bool:
     if status not in LATER_STATUSES:
         return False
-    row = batch.connection.execute(OUTCOME, (message, recipient)).fetchone()
+    row = batch.connection.execute(OUTCOME, (leaf, recipient)).fetchone()
     if row is None or row[0] == status or row[0] not in CONSIGNED:
         return False
-    values = (message, recipient, status, result.leaf, result.at_ms)
-    return bool(batch.connection.execute(LATER, values).rowcount)
+    return bool(batch.connection.execute(LATER, (leaf, recipient, status, result.leaf, result.at_ms)).rowcount)
 
 
 def fail_delivery(batch: Batch, work: FailDelivery) -> Result:
@@ -95,7 +136,7 @@ def fail_delivery(batch: Batch, work: FailDelivery) -> Result:
     batch.flush()
     row = batch.connection.execute(FAILING, (work.index, work.recipient)).fetchone()
     if row is None:
-        return Result(-1, permitted=False, duplicate=True, at_ms=batch.last_at_ms)
+        return Result(-1, permitted=False, duplicate=True, at_ms=batch.memory.last_at_ms)
     originator, header_sha256, signatures, outcome, ended_leaf, ended_at_ms = row
     if outcome is not None:
         return Result(ended_leaf, permitted=False, duplicate=True, at_ms=ended_at_ms)
@@ -104,8 +145,17 @@ def fail_delivery(batch: Batch, work: FailDelivery) -> Result:
     leaf = batch.append(batch.recorder.failed(work, header_sha256, digest, at_ms))
     batch.flush()
     result = Result(leaf, permitted=False, duplicate=False, at_ms=at_ms, ended=1)
-    _end(batch, work.index, work.recipient, work.outcome, result)
-    batch.tell(result, originator, header_sha256, "failed", work.recipient, work.outcome, None)
+    _end(batch, [work.index], work.recipient, work.outcome, result)
+    told = Told(
+        originator=originator,
+        sequence=batch.memory.next_sequence(originator),
+        header_sha256=header_sha256,
+        kind="failed",
+        recipient=work.recipient,
+        outcome=work.outcome,
+        body=None,
+    )
+    batch.tell(result, told, work.index, None)
     return result
 
 

@@ -23,6 +23,8 @@ from gateway.store.interface import Acknowledge, AdmitMessage, AdmitStatement, C
 from gateway.store.ledger import Ledger, begin, newest_first, resume
 from gateway.store.limits import StoreLimits
 from gateway.store.records import Recorder
+from gateway.store.spool_file import SpoolFile
+from gateway.store.sqlite.batch import Memory
 from gateway.store.sqlite.commit import CHECKPOINT, Committer, Outcome
 from gateway.store.sqlite.connection import open_for_reading, open_for_writing, read_number
 from gateway.store.sqlite.migrate import migrate
@@ -31,6 +33,7 @@ from gateway.store.sqlite.tiles import READ_LEAVES, READ_TILE
 from gateway.store.sqlite.writer import Writer
 
 DATABASE = "ledger.db"
+SPOOL = "spool"
 MIGRATIONS = "gateway.store.sqlite.migrations"
 # "ACRD": tells `file` and us whose database this is.
 APPLICATION_ID = 0x41435244
@@ -38,6 +41,7 @@ APPLICATION_ID = 0x41435244
 RECORD_SHARE_BYTES = 1_536
 RETRY_SPOOL_S = 10
 
+LIVE_BODIES = "SELECT slot, ciphertext_bytes + wraps_bytes FROM body"
 NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
 IDENTITY = "SELECT name, value FROM identity"
 NEW_IDENTITY = "INSERT INTO identity (name, value) VALUES (?, ?)"
@@ -75,16 +79,26 @@ class SqliteStore:
             refuse_frozen(path)
             connection = open_for_writing(path / DATABASE, APPLICATION_ID)
             ledger, last_at_ms = _recover(connection, network, origin, key)
-            self._reads = Reads(open_for_reading(path / DATABASE))
+            spool = SpoolFile(path / SPOOL, connection.execute(LIVE_BODIES))
+            self._reads = Reads(open_for_reading(path / DATABASE), path / SPOOL)
         except BaseException:
             self._directory.close()
             raise
         self._checkpoint = ledger.checkpoint
         self._spooled = self._reads.spooled()
-        committer = Committer(connection, ledger, Recorder(network, origin, software), last_at_ms)
+        memory = Memory(connection, spool, last_at_ms)
+        committer = Committer(connection, ledger, Recorder(network, origin, software), memory)
         self._writer: Writer[Work, Outcome] = Writer(
-            connection, path / DATABASE, committer.apply, self._reported, self._latched, limits.writer, loop
+            connection,
+            path / DATABASE,
+            committer.apply,
+            self._reported,
+            self._latched,
+            limits.writer,
+            loop,
+            committer.settle,
         )
+        self._spool_file = spool
 
     def put(self, work: Work) -> None:
         """Queue one item for the next commit.
@@ -122,6 +136,7 @@ class SqliteStore:
         """
         await self._writer.close()
         self._reads.close()
+        self._spool_file.close()
         if self._writer.failure is None:
             self._directory.close()
 

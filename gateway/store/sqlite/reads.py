@@ -4,9 +4,12 @@ Every query is read to its end at once, so that no read transaction outlives a c
 log can always be copied back.
 """
 
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -18,16 +21,23 @@ from gateway.domain.facts import ConsentFact, Facts, SourceFact
 from gateway.domain.message import Header
 from gateway.domain.session import Evidence
 from gateway.domain.statement import Consent
+from gateway.store.acknowledged import evidence_of
 from gateway.store.interface import DeliveryStatus, MessageStatus, Pending
+from gateway.store.spool_file import read_body
 from gateway.store.sqlite.admission import id_bytes
 from gateway.store.sqlite.receipts import receipt_of
 from gateway.store.sqlite.tiles import Tiles
 
 FACTS_MAX = 64
+# Evidence is made again from the recipients' batches; neighbours in a page are mostly of one batch.
+BATCHES_REMEMBERED = 16
+
+# Leaf, recipient, position, urgency, expiry, attempts, digest, header, signatures, slot, two lengths.
+OwedRow = tuple[int, str, int, int, int, int, bytes, bytes, bytes, int, int, int]
 
 OWED = (
     "SELECT d.leaf, d.recipient, d.position, d.urgency, d.expires_at_ms, d.attempts,"
-    " m.header_sha256, m.header, m.signatures, b.ciphertext, b.wraps"
+    " m.header_sha256, m.header, m.signatures, b.slot, b.ciphertext_bytes, b.wraps_bytes"
     " FROM delivery AS d JOIN message AS m ON m.leaf = d.leaf JOIN body AS b ON b.leaf = d.leaf"
 )
 PENDING = OWED + (
@@ -44,10 +54,13 @@ CONSENT = (
     "SELECT c.value, c.at_ms, r.at_ms, c.uses FROM consent AS c"
     " LEFT JOIN revocation AS r ON r.consent_sha256 = c.sha256 AND r.provider = c.provider WHERE c.sha256 = ?"
 )
+STILL_OWED = "SELECT 1 FROM delivery WHERE leaf = ? AND recipient = ? AND outcome IS NULL"
 EVIDENCE = (
-    "SELECT sequence, header_sha256, kind, recipient, outcome, said_leaf, body FROM evidence"
-    " WHERE originator = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+    "SELECT e.sequence, m.header_sha256, e.recipient, e.outcome, e.said_leaf, e.position"
+    " FROM evidence AS e JOIN message AS m ON m.leaf = e.leaf"
+    " WHERE e.originator = ? AND e.sequence > ? ORDER BY e.sequence LIMIT ?"
 )
+ACKNOWLEDGEMENT = "SELECT raw FROM acknowledgement WHERE leaf = ?"
 MESSAGE = "SELECT leaf, header_sha256, permitted, at_ms FROM message WHERE originator = ? AND id = ?"
 DELIVERIES = (
     "SELECT d.recipient, coalesce(l.status, d.outcome, 'pending'), d.attempts, d.ended_at_ms FROM delivery AS d"
@@ -79,14 +92,17 @@ _WRAPS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 class Reads:
     """Queries over committed state. Not thread-safe; nothing here waits for the writer."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Read through `connection`, which cannot write."""
+    def __init__(self, connection: sqlite3.Connection, spool: Path) -> None:
+        """Read through `connection`, which cannot write, and from the spool file."""
         self._connection = connection
         self._tiles = Tiles(connection)
+        self._spool = os.open(spool, os.O_RDONLY | os.O_CLOEXEC)
+        self._said = lru_cache(BATCHES_REMEMBERED)(self._read_said)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close connection and file."""
         self._connection.close()
+        os.close(self._spool)
 
     def root_at(self, size: int) -> bytes:
         """Return the root of the tree at `size` leaves."""
@@ -145,16 +161,26 @@ class Reads:
 
     def pending(self, recipient: str, after: tuple[int, int] | None, limit: int) -> list[Pending]:
         """Return deliveries owed to `recipient`, ordered by (urgency, index), from beyond `after`."""
-        rows = self._connection.execute(PENDING, (recipient, *(after or (-1, -1)), limit)).fetchall()
-        return [self._owed(row) for row in rows]
+        return self._all_owed(PENDING, (recipient, *(after or (-1, -1)), limit))
 
     def expired(self, at_ms: int, limit: int) -> list[Pending]:
         """Return deliveries whose message expired at or before `at_ms`."""
-        return [self._owed(row) for row in self._connection.execute(EXPIRED, (at_ms, limit)).fetchall()]
+        return self._all_owed(EXPIRED, (at_ms, limit))
 
-    def _owed(self, row: tuple[int, str, int, int, int, int, bytes, bytes, bytes, bytes, bytes]) -> Pending:
-        leaf, recipient, position, urgency, expires_at_ms, attempts, digest, header, signatures, body, wraps = row
-        wrap = _WRAPS.decode(wraps)[position]
+    def _all_owed(self, query: str, values: tuple[object, ...]) -> list[Pending]:
+        """Read a page; again, if a delivery ended while it was read: a short page means that there is no more."""
+        while True:
+            rows: list[OwedRow] = self._connection.execute(query, values).fetchall()
+            owed = [delivery for delivery in map(self._owed, rows) if delivery is not None]
+            if len(owed) == len(rows):
+                return owed
+
+    def _owed(self, row: OwedRow) -> Pending | None:
+        leaf, recipient, position, urgency, expires_at_ms, attempts, digest, header, signatures, slot, *lengths = row
+        body, wraps = read_body(self._spool, slot, lengths)
+        # The writer clears a body only after the commit that ended its last delivery: owed still, so it was whole.
+        if self._connection.execute(STILL_OWED, (leaf, recipient)).fetchone() is None:
+            return None
         return Pending(
             index=leaf,
             recipient=recipient,
@@ -163,7 +189,7 @@ class Reads:
             attempts=attempts,
             header_sha256=digest,
             header=header,
-            envelope=_pack(_Pruned(h=header, s=msgspec.Raw(signatures), r=(wrap,), c=body)),
+            envelope=_pack(_Pruned(header, msgspec.Raw(signatures), (_WRAPS.decode(wraps)[position],), body)),
             receipt=self.receipt(leaf),
         )
 
@@ -178,19 +204,21 @@ class Reads:
 
     def evidence(self, originator: str, after: int, limit: int) -> list[Evidence]:
         """Return what `originator` has not heard yet, by its cursor."""
+        rows = self._connection.execute(EVIDENCE, (originator, after, limit)).fetchall()
         return [
             Evidence(
                 sequence=sequence,
                 header_sha256=digest,
-                kind=kind,
+                kind="failed" if position is None else "acknowledged",
                 recipient=recipient,
                 outcome=outcome,
-                body=self.receipt(leaf) if body is None else body,
+                body=self.receipt(said) if position is None else self._said(said)[position],
             )
-            for sequence, digest, kind, recipient, outcome, leaf, body in self._connection.execute(
-                EVIDENCE, (originator, after, limit)
-            ).fetchall()
+            for sequence, digest, recipient, outcome, said, position in rows
         ]
+
+    def _read_said(self, leaf: int) -> list[bytes]:
+        return evidence_of(self._connection.execute(ACKNOWLEDGEMENT, (leaf,)).fetchone()[0])
 
     def status(self, authority: str, message_id: str) -> MessageStatus | None:
         """Return the timeline of one message, for its originator."""

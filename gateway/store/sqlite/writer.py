@@ -51,8 +51,12 @@ class Writer(Generic[Work, Outcome]):
         failed: Callable[[LedgerError], None],
         limits: WriterLimits,
         loop: AbstractEventLoop,
+        settle: Callable[[], None] | None = None,
     ) -> None:
-        """Start the thread; from now on `connection` is its alone, until `close`."""
+        """Start the thread; from now on `connection` is its alone, until `close`.
+
+        `settle` is called on the thread after each commit, for what must not happen before it.
+        """
         self._connection = connection
         self._database = database
         self._apply = apply
@@ -60,6 +64,7 @@ class Writer(Generic[Work, Outcome]):
         self._failed = failed
         self._limits = limits
         self._loop = loop
+        self._settle = settle
         self._queue: deque[tuple[Work, int]] = deque()
         self._wake = threading.Event()
         self._full = threading.Event()
@@ -186,6 +191,8 @@ class Writer(Generic[Work, Outcome]):
         connection.execute("COMMIT")
         self._closed_at = monotonic()
         self._call(self._reported, works, outcome, size_bytes)
+        if self._settle is not None:
+            self._settle()
         # Pages of indices come on top of what the caller counts; the next copy says how much it really was.
         self._unsynced_bytes += size_bytes + PAGE_SHARE_BYTES * len(batch)
 

@@ -1,5 +1,6 @@
 -- The store of one gateway. `leaf` is the ledger index everywhere.
--- What a record commits to is checked by `ledger verify`, column by column.
+-- What a record commits to is checked by `ledger verify`, column by column, and so are references between rows:
+-- foreign keys would look up each parent again on the way of every message.
 
 CREATE TABLE identity (
     name  TEXT PRIMARY KEY,
@@ -30,7 +31,7 @@ CREATE TABLE checkpoint (
 
 -- Messages that occupy (originator, id), permitted or refused.
 CREATE TABLE message (
-    leaf          INTEGER PRIMARY KEY REFERENCES entry,
+    leaf          INTEGER PRIMARY KEY,
     originator    TEXT NOT NULL,
     id            BLOB NOT NULL,
     header_sha256 BLOB NOT NULL,
@@ -43,23 +44,24 @@ CREATE TABLE message (
 -- Digests are random, so every new one dirties another page: eight bytes keep the pages few.
 CREATE INDEX message_by_digest ON message (substr(header_sha256, 1, 8));
 
--- What is there only while somebody waits for it.
+-- Where a body lies in the spool file, only while somebody waits for it.
 CREATE TABLE body (
-    leaf       INTEGER PRIMARY KEY REFERENCES message,
-    ciphertext BLOB NOT NULL,
-    wraps      BLOB NOT NULL
+    leaf             INTEGER PRIMARY KEY,
+    slot             INTEGER NOT NULL,
+    ciphertext_bytes INTEGER NOT NULL,
+    wraps_bytes      INTEGER NOT NULL
 ) STRICT;
 
 -- `outcome` NULL: owed. An outcome is set once. `position` finds the recipient's wrap.
 CREATE TABLE delivery (
-    leaf          INTEGER NOT NULL REFERENCES message,
+    leaf          INTEGER NOT NULL,
     recipient     TEXT NOT NULL,
     position      INTEGER NOT NULL,
     urgency       INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL,
     attempts      INTEGER NOT NULL,
     outcome       TEXT,
-    ended_leaf    INTEGER REFERENCES entry,
+    ended_leaf    INTEGER,
     ended_at_ms   INTEGER,
     PRIMARY KEY (leaf, recipient)
 ) STRICT, WITHOUT ROWID;
@@ -68,24 +70,17 @@ CREATE INDEX delivery_expiry ON delivery (expires_at_ms) WHERE outcome IS NULL;
 
 -- What a recipient said after a delivery had ended well: handed over, destroyed.
 CREATE TABLE later (
-    leaf      INTEGER NOT NULL REFERENCES message,
+    leaf      INTEGER NOT NULL,
     recipient TEXT NOT NULL,
     status    TEXT NOT NULL,
-    said_leaf INTEGER NOT NULL REFERENCES entry,
+    said_leaf INTEGER NOT NULL,
     at_ms     INTEGER NOT NULL,
     PRIMARY KEY (leaf, recipient, status)
 ) STRICT, WITHOUT ROWID;
 
--- Our own copies that are gone: when, and why.
-CREATE TABLE destruction (
-    leaf   INTEGER PRIMARY KEY REFERENCES message,
-    at_ms  INTEGER NOT NULL,
-    reason TEXT NOT NULL
-) STRICT;
-
 -- Refused without occupying an identity: shown by another authority, or an id that other bytes hold.
 CREATE TABLE aside (
-    leaf       INTEGER PRIMARY KEY REFERENCES entry,
+    leaf       INTEGER PRIMARY KEY,
     against    TEXT NOT NULL,
     sha256     BLOB NOT NULL,
     object     BLOB NOT NULL,
@@ -95,7 +90,7 @@ CREATE TABLE aside (
 ) STRICT;
 
 CREATE TABLE statement (
-    leaf      INTEGER PRIMARY KEY REFERENCES entry,
+    leaf      INTEGER PRIMARY KEY,
     authority TEXT NOT NULL,
     sha256    BLOB NOT NULL,
     type      TEXT NOT NULL,
@@ -107,7 +102,7 @@ CREATE TABLE statement (
 
 CREATE TABLE consent (
     sha256   BLOB PRIMARY KEY,
-    leaf     INTEGER NOT NULL REFERENCES statement,
+    leaf     INTEGER NOT NULL,
     provider TEXT NOT NULL,
     value    BLOB NOT NULL,
     at_ms    INTEGER NOT NULL,
@@ -118,13 +113,13 @@ CREATE TABLE consent (
 CREATE TABLE revocation (
     consent_sha256 BLOB NOT NULL,
     provider       TEXT NOT NULL,
-    leaf           INTEGER NOT NULL REFERENCES statement,
+    leaf           INTEGER NOT NULL,
     at_ms          INTEGER NOT NULL,
     PRIMARY KEY (consent_sha256, provider)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE acknowledgement (
-    leaf      INTEGER PRIMARY KEY REFERENCES entry,
+    leaf      INTEGER PRIMARY KEY,
     recipient TEXT NOT NULL,
     sha256    BLOB NOT NULL,
     raw       BLOB NOT NULL,
@@ -133,22 +128,22 @@ CREATE TABLE acknowledgement (
 ) STRICT;
 
 CREATE TABLE edition (
-    leaf       INTEGER PRIMARY KEY REFERENCES entry,
+    leaf       INTEGER PRIMARY KEY,
     number     INTEGER NOT NULL,
     sha256     BLOB NOT NULL,
     law_sha256 TEXT NOT NULL,
     at_ms      INTEGER NOT NULL
 ) STRICT;
 
--- What an originator is to hear. `body` NULL: the receipt of `said_leaf`.
+-- What an originator is to hear of message `leaf`. `position` finds the item in the acknowledgement `said_leaf`;
+-- NULL: a failure, whose receipt is the evidence.
 CREATE TABLE evidence (
-    originator    TEXT NOT NULL,
-    sequence      INTEGER NOT NULL,
-    header_sha256 BLOB NOT NULL,
-    kind          TEXT NOT NULL,
-    recipient     TEXT NOT NULL,
-    outcome       TEXT NOT NULL,
-    said_leaf     INTEGER NOT NULL REFERENCES entry,
-    body          BLOB,
-    UNIQUE (originator, sequence)
-) STRICT;
+    originator TEXT NOT NULL,
+    sequence   INTEGER NOT NULL,
+    leaf       INTEGER NOT NULL,
+    recipient  TEXT NOT NULL,
+    outcome    TEXT NOT NULL,
+    said_leaf  INTEGER NOT NULL,
+    position   INTEGER,
+    PRIMARY KEY (originator, sequence)
+) STRICT, WITHOUT ROWID;
