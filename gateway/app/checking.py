@@ -159,8 +159,11 @@ def _read_key(key: KeyFile) -> None:
 def _certificate(path: Path, at_ms: int) -> Iterator[Found]:
     try:
         certificate = pki.load_certificate(read_bytes(path, "certificate"))
-    except GatewayError:
-        # Said by the check of TLS already.
+    except ConfigurationError as error:
+        yield Found("certificate", "configuration", error.what, "have your CA sign the request, put the result there")
+        return
+    except GatewayError as error:
+        yield Found("certificate", "configuration", f"`{path}`: {error}", "put the PEM certificate there")
         return
     yield from _validity(certificate, at_ms)
 

@@ -99,22 +99,29 @@ class Desk:
 
 
 def verify_file(
-    path: Path, *, network: str, key_set: Path, previous: Path | None, grants_key: str | None, at_ms: int
+    path: Path, *, network: str, key_set: Path | None, previous: Path | None, grants_key: str | None, at_ms: int
 ) -> Directory:
-    """Return the edition in `path`, verified like a gateway that pins `key_set` and has `previous` in use.
+    """Return the edition in `path`, verified like a gateway that pins `key_set` or has `previous` in use.
+
+    With both, `previous` must verify under `key_set` at its own time; alone, it is taken to be in use.
 
     Raises:
-        TrustError: it deserves no trust; so does an edition before it that does not verify at its own time.
+        TrustError: it deserves no trust.
         ConfigurationError: a file is missing.
     """
     public = None if grants_key is None else decode_base64url(grants_key)
-    pinned = read_key_set(key_set)
     before = None
-    if previous is not None:
+    if previous is not None and key_set is None:
+        before = self_consistent(previous, grants_key)
+    elif previous is not None and key_set is not None:
         raw = read_edition(previous)
-        issued_at_ms = read_unverified(raw).edition.issued_at_ms
-        # The edition before it may have expired meanwhile; what it must have is the right signatures.
-        before = _verify(raw, network, pinned, None, public, issued_at_ms)
+        before = _verify(raw, network, read_key_set(key_set), None, public, read_unverified(raw).edition.issued_at_ms)
+    if before is not None:
+        pinned = before.edition.key_set
+    elif key_set is not None:
+        pinned = read_key_set(key_set)
+    else:
+        raise ConfigurationError("there is neither a key set nor an edition in use", "give one of the two")
     return _verify(read_edition(path), network, pinned, before, public, at_ms)
 
 

@@ -1,4 +1,4 @@
-"""`accord init` for real use: an annotated `gateway.toml`, an annotated `directory.toml`, and the keys of both."""
+"""`accord init` for real use: annotated settings of a gateway, a directory desk or an endpoint, and their keys."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,11 +6,16 @@ from pathlib import Path
 
 from gateway.app import pki
 from gateway.app.clock import wall_ms
+from gateway.app.registration import AUTHORITY_ROLES, fingerprint, generate_keys, make_key_request
 from gateway.cli.files import PRIVATE, PUBLIC, make_folder, refuse_filled, write
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import generate, to_pem
 from gateway.settings.directory_template import directory_toml
-from gateway.settings.templates import gateway_toml
+from gateway.settings.templates import endpoint_toml, gateway_toml
+
+PORT = 8443
+# A digest of no key: whatever a gateway shows, it is not this one, until the right digest is filled in.
+UNKNOWN = "A" * 43
 
 
 def write_deployment(folder: Path, agreements: Path, network: str, host: str) -> Iterator[str]:
@@ -51,6 +56,37 @@ def write_deployment(folder: Path, agreements: Path, network: str, host: str) ->
     yield f"  6. accord check --config {gateway}/gateway.toml"
 
 
+def write_endpoint(folder: Path, authority: str, network: str, host: str) -> Iterator[str]:
+    """Write the files of an authority's endpoint and its key request; yield what to do next, line by line.
+
+    Raises:
+        CommandError: `folder` holds something.
+    """
+    refuse_filled(folder)
+    root = make_folder(folder)
+    for name in ("data", "directory"):
+        make_folder(root / name)
+    keys = generate_keys()
+    for key in keys:
+        write(make_folder(root / "keys") / f"{key.role}.pem", to_pem(key), PRIVATE)
+    tls = pki.make_request(authority)
+    write(make_folder(root / "tls") / "key.pem", tls.key, PRIVATE)
+    raw = make_key_request(network, authority, keys, tls.key, wall_ms())
+    write(root / "request.json", raw, PUBLIC)
+    gateway = (
+        "# The digest of the gateway's TLS key: whoever keeps the directory tells it.\n"
+        f'url = "https://{host}:{PORT}"\norigin = "{host}"\nspki_sha256 = "{UNKNOWN}"'
+    )
+    text = endpoint_toml(authority=authority, network=network, gateway=gateway, roles=AUTHORITY_ROLES, central=None)
+    write(root / "endpoint.toml", text.encode(), PUBLIC)
+    yield f"{root}: endpoint.toml, keys and request.json of {authority}"
+    yield f"fingerprint: {fingerprint(raw)}"
+    yield "next:"
+    yield "  1. send request.json to whoever keeps the directory; they read you the fingerprint over the phone"
+    yield "  2. put into place what you get back: tls/cert.pem, tls/ca.pem, directory/key-set.json, the gateway's key"
+    yield f"  3. accord check --config {root}/endpoint.toml --connect https://{host}:{PORT}"
+
+
 def _gateway(folder: Path, network: str, host: str) -> str:
     return gateway_toml(
         config=str(folder / "gateway.toml"),
@@ -58,7 +94,7 @@ def _gateway(folder: Path, network: str, host: str) -> str:
         origin=host,
         data_folder="data",
         host="0.0.0.0",  # noqa: S104  # Peers connect from outside; TLS asks each for its certificate.
-        port=8443,
+        port=PORT,
         inspection_port=9464,
         tls="tls",
         checkpoint_key="keys/checkpoint.pem",

@@ -86,7 +86,7 @@ def diff(old: Path, new: Path) -> None:
 @directory.command()
 @click.argument("path", type=FILE)
 @click.option("--key-set", type=FILE, help="The pinned key set [default: key-set.json of the desk].")
-@click.option("--previous", type=FILE, help="The edition before it: an older or forked one is refused.")
+@click.option("--previous", type=FILE, help="The edition in use: an older or forked one is refused.")
 @click.option("--grants-key", help="The central node's public grants key (base64url).")
 @click.option("--network", help="The network it must be of [default: the one the edition names].")
 @click.option("--at", "at_ms", type=Moment(), help="Judge at this time [default: now].")
@@ -99,9 +99,11 @@ def verify(
     at_ms: int | None,
 ) -> None:
     """Verify the edition in PATH as a gateway would; exit 65 if it deserves no trust."""
+    if key_set is None and previous is None:
+        key_set = path.resolve().parent.parent / "key-set.json"
     found = verify_file(
         path,
-        key_set=key_set or path.resolve().parent.parent / "key-set.json",
+        key_set=key_set,
         previous=previous,
         grants_key=grants_key,
         network=network or read_unverified(read_edition(path)).edition.network,

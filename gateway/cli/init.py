@@ -16,16 +16,24 @@ AGREEMENTS = Path(gateway.__file__).resolve().parent.parent / "config" / "agreem
 @click.option("--demo", is_flag=True, help="A complete federation on loopback: five authorities and a central node.")
 @click.option("--network", default="my-federation", show_default=True, help="The name of the federation.")
 @click.option("--host", default="gateway.example.org", show_default=True, help="What authorities connect to.")
+@click.option("--authority", help="Make the endpoint of this authority, with its keys and its key request.")
 @click.option("--agreements", type=click.Path(path_type=Path), default=AGREEMENTS, help="The folder of agreements.")
-def init(folder: Path, demo: bool, network: str, host: str, agreements: Path) -> None:
-    """Make the files of a deployment in FOLDER, which must be new or empty."""
+def init(folder: Path, demo: bool, network: str, host: str, authority: str | None, agreements: Path) -> None:
+    """Make the files of a gateway and its directory in FOLDER, which must be new or empty.
+
+    With --authority the files of an endpoint; with --demo a whole federation.
+    """
+    from gateway.cli.deployment_files import write_deployment, write_endpoint
+
+    if authority is not None:
+        for line in write_endpoint(folder, authority, network, host):
+            click.echo(line)
+        return
     if not agreements.is_dir():
         raise CommandError(f"there is no folder of agreements at `{agreements}`", "give --agreements", INPUT_MISSING)
     if demo:
         _demo(folder, agreements)
         return
-    from gateway.cli.deployment_files import write_deployment
-
     for line in write_deployment(folder, agreements, network, host):
         click.echo(line)
 
