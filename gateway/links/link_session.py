@@ -7,7 +7,6 @@ hello, outruns the window or stops reading is cut, and resumes without loss.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 
 from aiohttp import WSMsgType, web
@@ -320,8 +319,10 @@ class LinkSession:
 
     def _count(self, answers: Sequence[Answer]) -> None:
         metrics = self._metrics
-        for kind, times in Counter([answer.kind for answer in answers]).items():
-            metrics.answers[kind].inc(times)
+        others = [answer.kind for answer in answers if answer.kind != "receipt"]
+        metrics.answers["receipt"].inc(len(answers) - len(others))
+        for kind in others:
+            metrics.answers[kind].inc()
         if self._sample is not None and not self._window.waits(self._sample[0]):
             metrics.accept_duration_seconds.observe(self._loop.time() - self._sample[1])
             self._sample = None

@@ -27,7 +27,7 @@ QUICK = Limits(
     handshake_timeout_s=0.4,
     tls_shutdown_timeout_s=0.3,
     header_timeout_s=0.4,
-    idle_timeout_s=0.6,
+    idle_timeout_s=1.2,
     body_timeout_s=1.0,
     body_rate_grace_s=0.3,
     lingering_s=0.1,
@@ -61,6 +61,12 @@ class Running:
     def url(self) -> str:
         """Where the API is."""
         return f"https://127.0.0.1:{self.port}"
+
+    def sample(self, name: str, **labels: str) -> float:
+        """Return what `/metrics` would show now; a series that is not there is an error of the test."""
+        value = self.metrics.registry.get_sample_value(f"accord_{name}", labels)
+        assert value is not None, name
+        return value
 
     def session(self, issued: Issued | None = None) -> aiohttp.ClientSession:
         """Return an HTTP client of an endpoint."""

@@ -44,5 +44,5 @@ class TestFullHouse:
 
         assert heard.startswith(b"HTTP/1.1 429 ")
         assert b"Retry-After: 5" in heard
-        assert running.metrics.connections_refused._value.get() == 1
+        assert running.sample("connections_refused_total") == 1
         assert await outcome(running.port, running.tls()) == "200"

@@ -69,7 +69,8 @@ async def test_threat_E11_slow_header_is_cut(running: Running, raw: bytes) -> No
 
     assert await _ask(running, raw) == b""
 
-    assert 0.2 < time.monotonic() - begun < 2
+    # The deadline of the first header is 0.4 s, that of an idle connection 1.2 s.
+    assert 0.2 < time.monotonic() - begun < 1.0
 
 
 async def test_threat_E11_dripping_header_gains_no_time(running: Running) -> None:
@@ -239,7 +240,7 @@ async def test_request_that_no_path_takes_is_a_problem(running: Running, head: b
 
     assert (_status(heard), _code(heard)) == (status, code)
     assert b"CANARY" not in heard
-    assert running.metrics._problems.labels(code)._value.get() == 1
+    assert running.sample("http_problems_total", code=code) == 1
 
 
 async def test_body_that_ends_early_submits_nothing(running: Running) -> None:
@@ -250,7 +251,7 @@ async def test_body_that_ends_early_submits_nothing(running: Running) -> None:
 
     assert running.exchange.submitted == []
     assert await outcome(running.port, running.tls()) == "200"
-    assert running.metrics.unjudged_bytes._value.get() == 0
+    assert running.sample("unjudged_bytes") == 0
 
 
 async def test_fault_of_ours_is_a_short_problem(running: Running) -> None:

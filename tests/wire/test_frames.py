@@ -193,6 +193,25 @@ def test_queue_of_many_small_items_is_cut_at_the_bound_of_items() -> None:
     frames.decode_from_gateway(frames.encode(Answers(first)))
 
 
+CROWDED: list[FromGateway | FromEndpoint] = [
+    Answers([Answer(0, "receipt")] * (frames.FRAME_ITEMS_MAX + 1)),
+    Deliveries([Delivery(bytes(32), b"", b"", 1)] * (frames.FRAME_ITEMS_MAX + 1)),
+    Informed([Evidence(1, bytes(32), "failed", "kz-mvd", "expired", b"")] * (frames.FRAME_ITEMS_MAX + 1)),
+    Submit(0, [Submission("message", b"")] * (frames.FRAME_ITEMS_MAX + 1)),
+    Answers([]),
+    Submit(0, []),
+]
+
+
+@pytest.mark.parametrize("frame", CROWDED, ids=lambda frame: f"{type(frame).__name__}-{len(frame.items)}")
+def test_frame_of_no_or_too_many_items_is_refused(frame: FromGateway | FromEndpoint) -> None:
+    """A frame carries from one to 1,024 items, in both directions."""
+    decode = frames.decode_from_endpoint if isinstance(frame, Submit) else frames.decode_from_gateway
+
+    with pytest.raises(FormatError):
+        decode(frames.encode(frame))
+
+
 @pytest.mark.parametrize(
     ("item", "measure"),
     [
