@@ -64,15 +64,11 @@ class Sender:
 
     async def run(self, socket: ClientWebSocketResponse, interval_s: float | None = None) -> None:
         """Submit everything; with `interval_s` in an open loop, so that waiting is not hidden."""
-        receiving = asyncio.create_task(self._receive(socket))
-        try:
-            if interval_s is None:
-                await self._closed_loop(socket)
-            else:
-                await self._open_loop(socket, interval_s)
-            await self._idle.wait()
-        finally:
-            receiving.cancel()
+        if interval_s is None:
+            await self._closed_loop(socket)
+        else:
+            await self._open_loop(socket, interval_s)
+        await self._idle.wait()
 
     async def _closed_loop(self, socket: ClientWebSocketResponse) -> None:
         while self._todo:
@@ -99,7 +95,8 @@ class Sender:
         self._idle.clear()
         await socket.send_bytes(frames.encode(frames.Submit(first=first, items=items)))
 
-    async def _receive(self, socket: ClientWebSocketResponse) -> None:
+    async def listen(self, socket: ClientWebSocketResponse) -> None:
+        """Take receipts and evidence until the link ends."""
         meter = self._meter
         async for message in socket:
             if message.type is not WSMsgType.BINARY:
@@ -143,6 +140,8 @@ class Recipient:
             if message.type is not WSMsgType.BINARY:
                 break
             frame = frames.decode_from_gateway(message.data)
+            if isinstance(frame, frames.Answers):
+                self._meter.busy += sum(answer.kind != "receipt" for answer in frame.items)
             if isinstance(frame, frames.Deliveries):
                 self._meter.delivered += len(frame.items)
                 for begin in range(0, len(frame.items), ACKNOWLEDGE_TOGETHER):

@@ -114,7 +114,7 @@ class Deliveries:
         recipient = self._recipients.get(authority)
         if recipient is not None:
             recipient.behind = True
-            if recipient.cursor is not None and precedence <= recipient.cursor[0]:
+            if recipient.cursor is not None and precedence < recipient.cursor[0]:
                 recipient.cursor = None
 
     def offer(self, authority: str, fresh: list[Fresh], now_ms: int) -> None:
