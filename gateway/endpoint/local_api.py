@@ -39,6 +39,7 @@ from gateway.endpoint.words import (
     SentReport,
     SettleRequest,
     Timeline,
+    VerifiedReport,
 )
 
 SOCKET = "endpoint.sock"
@@ -71,6 +72,7 @@ OPERATIONS: dict[str, Operation] = {
     "destroy": Operation(Named, Done, Office.destroy),
     "receipts": Operation(Page, ReceiptsReport, Office.receipts),
     "receipt": Operation(Named, Proof, Office.receipt),
+    "verify": Operation(Page, VerifiedReport, Office.verify),
     "health": Operation(Nothing, Health, Office.health),
     "alarms": Operation(Page, AlarmsReport, Office.alarms),
     "settle": Operation(SettleRequest, Done, Office.settle),

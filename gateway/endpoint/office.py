@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from gateway.crypto.canonical import decode
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.sealing import Draft, message_id
-from gateway.domain.errors import ConfigurationError, FormatError
+from gateway.domain.errors import ConfigurationError, FormatError, TrustError
 from gateway.domain.label import Label
 from gateway.domain.message import Header
 from gateway.domain.statement import Consent, ConsentRevocation
-from gateway.endpoint import evidence, inbox, outbox
+from gateway.endpoint import evidence, inbox, outbox, proofs
 from gateway.endpoint.client import Endpoint, Post, SentMessage, digest_of
 from gateway.endpoint.inbox import Stored
 from gateway.endpoint.timeline import timeline
@@ -20,6 +20,7 @@ from gateway.endpoint.words import (
     AlarmLine,
     AlarmsReport,
     Done,
+    FailedReceipt,
     GiveConsent,
     Health,
     InboxLine,
@@ -39,6 +40,7 @@ from gateway.endpoint.words import (
     SentReport,
     SettleRequest,
     Timeline,
+    VerifiedReport,
 )
 
 # After its greeting an honest gateway tells at once what it owes; this long without a word, and it has.
@@ -79,7 +81,7 @@ class Office:
             provider=self._endpoint.authority,
             grantee=request.grantee,
             agreement=request.agreement,
-            sources=_sorted(request.sources),
+            sources=_sorted(tuple(self._cited(name) for name in request.sources)),
             recipients=_sorted(request.recipients),
             purposes=_sorted(request.purposes),
             conditions=_sorted(request.conditions),
@@ -178,6 +180,27 @@ class Office:
         ]
         return ReceiptsReport(tuple(lines), self._health())
 
+    async def verify(self, page: Page) -> VerifiedReport:
+        """Verify the receipts that we hold once more, under the directory in force."""
+        keeping = self._endpoint.keeping
+        verified, failed = 0, []
+        for row in outbox.newest(keeping.journal, page.limit):
+            if row.receipt is None:
+                continue
+            try:
+                proofs.answer(
+                    row.receipt,
+                    row.object_sha256,
+                    row.kind == "message",
+                    bool(row.permitted),
+                    keeping.editions,
+                    self._endpoint.network,
+                )
+                verified += 1
+            except TrustError as error:
+                failed.append(FailedReceipt(row.id, str(error)))
+        return VerifiedReport(verified, tuple(failed), self._health())
+
     async def receipt(self, request: Named) -> Proof:
         """Return the receipt of something that we sent or were sent, for whoever must be convinced.
 
@@ -255,8 +278,8 @@ class Office:
             expires_at_ms=sent_at_ms + request.lifetime_s * 1_000,
             destroy_by_ms=request.destroy_by_ms,
             case=request.case,
-            in_reply_to=request.in_reply_to,
-            sources=request.sources,
+            in_reply_to=None if request.in_reply_to is None else self._cited(request.in_reply_to),
+            sources=tuple(self._cited(name) for name in request.sources),
             consents=request.consents,
             conditions=request.conditions,
             database=request.database,
@@ -282,6 +305,17 @@ class Office:
         outcomes = evidence.outcomes(self._endpoint.keeping.journal, row.object_sha256)
         grace_ms = int(self._endpoint.keeping.limits.outcome_grace_s * 1_000)
         return timeline(row, outcomes, self._clock(), grace_ms)
+
+    def _cited(self, name: str) -> str:
+        """Return the digest of a message that is here under `name`; a digest stands for itself."""
+        if digest_of(name) is not None:
+            return name
+        journal = self._endpoint.keeping.journal
+        received, sent = inbox.find(journal, name, None), outbox.find(journal, name, None)
+        if received is None and sent is None:
+            raise FormatError(f"there is no message `{name}` here to cite; give its digest")
+        found = received.header_sha256 if received is not None else sent.object_sha256 if sent is not None else b""
+        return encode_base64url(found)
 
     def _sent(self, name: str) -> outbox.Sent:
         row = outbox.find(self._endpoint.keeping.journal, name, digest_of(name))

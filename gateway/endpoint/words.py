@@ -232,6 +232,21 @@ class ReceiptsReport(Struct, frozen=True):
     health: Health
 
 
+class FailedReceipt(Struct, frozen=True):
+    """A receipt that does not hold any more, and why."""
+
+    id: str
+    why: str
+
+
+class VerifiedReport(Struct, frozen=True):
+    """How many receipts hold, and which do not."""
+
+    verified: int
+    failed: tuple[FailedReceipt, ...]
+    health: Health
+
+
 class Proof(Struct, frozen=True):
     """A receipt as a file (`.tlog-proof`), and the signed bytes that it is for."""
 
