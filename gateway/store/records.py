@@ -4,18 +4,18 @@ Digests and codes only. A permitted record carries the flags of the decision as 
 was refused; a failure names the recipient in its last reason, because a record has no other place for it.
 """
 
-import hashlib
-
 from gateway.crypto.canonical import encode
-from gateway.crypto.digests import encode_base64url
+from gateway.crypto.digests import encode_base64url, signatures_digest
 from gateway.domain.decision import Decision, EditionRef, Reason
 from gateway.domain.receipt import Event, ObjectType, Record
-from gateway.domain.statement import CONSIGNED, Consent
+from gateway.domain.statement import Consent
 from gateway.store.interface import Acknowledge, AdmitStatement, ConsentUse, FailDelivery, RecordEdition
 
 REASONS_MAX = 64
 PERMITTED, REFUSED = "permitted", "refused"
-NOTHING_SHA256 = hashlib.sha256().digest()
+
+# Places in a record that is spelt once and filled in later.
+_AT_MS, _OBJECT, _SIGNED = 2**53 - 1, "o" * 43, "s" * 43
 
 ACKNOWLEDGED_EVENTS: dict[str, Event] = {
     "consigned": "content-consignment",
@@ -32,17 +32,39 @@ class Recorder:
         self._network = network
         self._origin = origin
         self._software = software
+        self._edition: EditionRef | None = None
+        self._law_sha256 = ""
+        self._spelling = ("", "", "", "")
 
     def judged(
         self,
         object_type: ObjectType,
-        object_sha256: bytes,
+        object_sha256: str,
         signatures_sha256: bytes,
         decision: Decision,
         at_ms: int,
         consents: tuple[ConsentUse, ...] = (),
     ) -> bytes:
-        """Return the record of a submission that was permitted or refused."""
+        """Return the record of a submission that was permitted or refused; `object_sha256` is base64url."""
+        signed = encode_base64url(signatures_sha256)
+        if decision.reasons or decision.flags or consents or object_type != "header":
+            return self._judged(object_type, object_sha256, signed, decision, at_ms, consents)
+        # Of a plainly permitted message nothing changes but time and two digests; the rest is spelt once an edition.
+        if decision.edition is not self._edition or decision.law_sha256 != self._law_sha256:
+            self._edition, self._law_sha256 = decision.edition, decision.law_sha256
+            self._spelling = _spelling(self._judged("header", _OBJECT, _SIGNED, decision, _AT_MS, ()))
+        begin, before_object, before_signed, end = self._spelling
+        return f"{begin}{at_ms}{before_object}{object_sha256}{before_signed}{signed}{end}".encode("ascii")
+
+    def _judged(
+        self,
+        object_type: ObjectType,
+        object_sha256: str,
+        signatures_sha256: str,
+        decision: Decision,
+        at_ms: int,
+        consents: tuple[ConsentUse, ...],
+    ) -> bytes:
         permitted = not decision.reasons
         return self._record(
             "submission-acceptance" if permitted else "submission-rejection",
@@ -57,8 +79,8 @@ class Recorder:
             tuple(encode_base64url(use.consent_sha256) for use in consents) if permitted else (),
         )
 
-    def failed(self, work: FailDelivery, header_sha256: bytes, signatures_sha256: bytes, at_ms: int) -> bytes:
-        """Return the record of a delivery that ended in failure."""
+    def failed(self, work: FailDelivery, admitted: Record, at_ms: int) -> bytes:
+        """Return the record of a delivery that ended in failure; `admitted` is the record of its message."""
         whom = Reason(
             code="not-consigned", rule="P-10", article="design section 1", basis="policy", detail=work.recipient
         )
@@ -67,8 +89,8 @@ class Recorder:
             "content-consignment-failure",
             at_ms,
             "header",
-            header_sha256,
-            signatures_sha256,
+            admitted.object_sha256,
+            admitted.signatures_sha256,
             decision.edition,
             decision.law_sha256,
             work.outcome,
@@ -87,8 +109,8 @@ class Recorder:
             event,
             at_ms,
             "acknowledgement-batch",
-            work.batch_sha256,
-            work.signatures_sha256,
+            encode_base64url(work.batch_sha256),
+            encode_base64url(work.signatures_sha256),
             work.edition,
             work.law_sha256,
             status,
@@ -98,13 +120,14 @@ class Recorder:
 
     def adopted(self, work: RecordEdition, at_ms: int) -> bytes:
         """Return the record of a directory edition that came into use."""
+        sha256 = encode_base64url(work.sha256)
         return self._record(
             "directory-edition",
             at_ms,
             "directory",
-            work.sha256,
-            work.signatures_sha256 or NOTHING_SHA256,
-            EditionRef(number=work.number, sha256=encode_base64url(work.sha256)),
+            sha256,
+            encode_base64url(work.signatures_sha256 or signatures_digest(())),
+            EditionRef(number=work.number, sha256=sha256),
             work.law_sha256,
             "in-force",
             (),
@@ -116,8 +139,8 @@ class Recorder:
         event: Event,
         at_ms: int,
         object_type: ObjectType,
-        object_sha256: bytes,
-        signatures_sha256: bytes,
+        object_sha256: str,
+        signatures_sha256: str,
         edition: EditionRef,
         law_sha256: str,
         outcome: str,
@@ -132,8 +155,8 @@ class Recorder:
                 event=event,
                 at_ms=at_ms,
                 object_type=object_type,
-                object_sha256=encode_base64url(object_sha256),
-                signatures_sha256=encode_base64url(signatures_sha256),
+                object_sha256=object_sha256,
+                signatures_sha256=signatures_sha256,
                 edition=edition,
                 law_sha256=law_sha256,
                 software=self._software,
@@ -144,11 +167,14 @@ class Recorder:
         )
 
 
+def _spelling(record: bytes) -> tuple[str, str, str, str]:
+    """Cut a record into what stands before, between and after the places."""
+    begin, rest = record.decode("ascii").split(str(_AT_MS))
+    before_object, rest = rest.split(_OBJECT)
+    before_signed, end = rest.split(_SIGNED)
+    return begin, before_object, before_signed, end
+
+
 def statement_type(work: AdmitStatement) -> ObjectType:
     """Return what a statement is, as records call it."""
     return "consent" if isinstance(work.statement.value, Consent) else "consent-revocation"
-
-
-def ends_well(status: str) -> bool:
-    """Tell whether an acknowledgement of this status means that the recipient has the message."""
-    return status in CONSIGNED

@@ -6,25 +6,31 @@ batches: the first one counts (P-03).
 
 import msgspec
 
-from gateway.crypto.canonical import encode
-from gateway.crypto.digests import decode_base64url
+from gateway.crypto.canonical import decode
+from gateway.crypto.digests import decode_base64url, encode_base64url
 from gateway.domain.decision import Decision
 from gateway.domain.message import URGENCIES, AuthenticMessage, Header
-from gateway.domain.receipt import ObjectType
+from gateway.domain.receipt import ObjectType, Record
 from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse
-from gateway.store.records import statement_type
+from gateway.store.records import PERMITTED, statement_type
 from gateway.store.sqlite.batch import Batch, Known, Result
+from gateway.store.sqlite.lookup import EPOCH_LEAVES, prefix_of
 
-IDENTITY = "SELECT leaf, header_sha256, permitted, at_ms FROM message WHERE originator = ? AND id = ?"
-ASIDE = "SELECT leaf, at_ms FROM aside WHERE against = ? AND sha256 = ?"
-NEW_ASIDE = "INSERT INTO aside (leaf, against, sha256, object, signatures, at_ms) VALUES (?, ?, ?, ?, ?, ?)"
-STATEMENT = "SELECT leaf, permitted, at_ms FROM statement WHERE authority = ? AND sha256 = ?"
-NEW_STATEMENT = (
-    "INSERT INTO statement (leaf, authority, sha256, type, raw, permitted, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"
+IDENTITY = (
+    "SELECT e.leaf, e.record FROM message AS m JOIN entry AS e ON e.leaf = m.leaf WHERE m.originator = ? AND m.id = ?"
 )
-NEW_CONSENT = "INSERT INTO consent (sha256, leaf, provider, value, at_ms, uses) VALUES (?, ?, ?, ?, ?, 0)"
-NEW_REVOCATION = "INSERT OR IGNORE INTO revocation (consent_sha256, provider, leaf, at_ms) VALUES (?, ?, ?, ?)"
+ASIDE = (
+    "SELECT e.leaf, e.record FROM aside AS a JOIN entry AS e ON e.leaf = a.leaf WHERE a.against = ? AND a.sha256 = ?"
+)
+NEW_ASIDE = "INSERT INTO aside (against, sha256, leaf) VALUES (?, ?, ?)"
+STATEMENT = (
+    "SELECT e.leaf, e.record FROM statement AS s JOIN entry AS e ON e.leaf = s.leaf"
+    " WHERE s.authority = ? AND s.sha256 = ?"
+)
+NEW_STATEMENT = "INSERT INTO statement (authority, sha256, leaf) VALUES (?, ?, ?)"
+NEW_CONSENT = "INSERT INTO consent (sha256, provider, leaf, uses) VALUES (?, ?, ?, 0)"
+NEW_REVOCATION = "INSERT OR IGNORE INTO revocation (consent_sha256, provider, leaf) VALUES (?, ?, ?)"
 # A revocation counts only under the key of the provider whose consent it names.
 CONSENT = (
     "SELECT uses, EXISTS (SELECT 1 FROM revocation AS r WHERE r.consent_sha256 = c.sha256 AND r.provider = c.provider)"
@@ -43,21 +49,28 @@ def admit_message(batch: Batch, work: AdmitMessage) -> Result:
     if work.against != header.originator:
         return _aside_message(batch, work.against, message, work.decision, work.at_ms)
     identity = (header.originator, id_bytes(header.id))
-    known = None if batch.memory.is_above(*identity) else _known(batch, identity)
+    known = None if batch.memory.is_above(*identity) else _holder(batch, identity)
     if known is None:
         return _admit(batch, work, identity)
-    leaf, header_sha256, permitted, at_ms = known
-    if header_sha256 == message.header_sha256:
-        return Result(leaf, permitted, duplicate=True, at_ms=at_ms)
+    if known.object_sha256 == encode_base64url(message.header_sha256):
+        return _again(known)
     return _aside_message(batch, work.against, message, work.reused, work.at_ms)
 
 
-def _known(batch: Batch, identity: tuple[str, bytes]) -> Known | None:
-    known = batch.identities.get(identity)
-    if known is not None:
-        return known
-    row = batch.connection.execute(IDENTITY, identity).fetchone()
-    return None if row is None else (row[0], row[1], bool(row[2]), row[3])
+def _holder(batch: Batch, identity: tuple[str, bytes]) -> Known | None:
+    return batch.identities.get(identity) or _known(batch, IDENTITY, identity)
+
+
+def _known(batch: Batch, query: str, values: tuple[str, bytes]) -> Known | None:
+    row = batch.connection.execute(query, values).fetchone()
+    if row is None:
+        return None
+    record = decode(row[1], Record)
+    return Known(row[0], record.object_sha256, record.outcome == PERMITTED, record.at_ms)
+
+
+def _again(known: Known) -> Result:
+    return Result(known.leaf, known.permitted, duplicate=True, at_ms=known.at_ms)
 
 
 def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Result:
@@ -67,12 +80,13 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
         decision = work.otherwise or work.reused
     permitted = not decision.reasons
     at_ms = batch.recorded_at(work.at_ms)
-    digest = message.header_sha256
-    record = batch.recorder.judged("header", digest, message.signatures_sha256, decision, at_ms, uses)
-    leaf = batch.append(record)
-    batch.identities[identity] = (leaf, digest, permitted, at_ms)
-    envelope = message.envelope
-    batch.messages.append((leaf, *identity, digest, permitted, at_ms, envelope.h, _pack(envelope.s)))
+    digest, envelope = message.header_sha256, message.envelope
+    object_sha256 = encode_base64url(digest)
+    record = batch.recorder.judged("header", object_sha256, message.signatures_sha256, decision, at_ms, uses)
+    leaf = batch.append(record, envelope.h, _pack(envelope.s))
+    batch.identities[identity] = Known(leaf, object_sha256, permitted, at_ms)
+    batch.messages.append((*identity, leaf))
+    batch.digests.append((leaf // EPOCH_LEAVES, prefix_of(digest), leaf))
     if permitted:
         _spool(batch, leaf, message)
     return Result(leaf, permitted, duplicate=False, at_ms=at_ms)
@@ -83,10 +97,10 @@ def _spool(batch: Batch, leaf: int, message: AuthenticMessage) -> None:
     header, body = message.header, message.envelope.c
     batch.memory.remember(message.header_sha256, leaf, header.originator)
     wraps = _pack(message.envelope.r)
-    batch.bodies.append((leaf, batch.spool.add(body, wraps), len(body), len(wraps)))
+    body_at = (batch.spool.add(body, wraps), len(body), len(wraps))
     urgency, expires_at_ms = URGENCY[header.urgency], expiry(header)
     for position, recipient in enumerate(header.recipients):
-        batch.deliveries.append((leaf, recipient.authority, position, urgency, expires_at_ms))
+        batch.deliveries.append((leaf, recipient.authority, position, urgency, expires_at_ms, *body_at))
 
 
 def _book(batch: Batch, uses: tuple[ConsentUse, ...]) -> bool:
@@ -113,17 +127,17 @@ def _aside(
     digests: tuple[bytes, bytes],
     decision: Decision,
     at_ms: int,
-    content: tuple[bytes, bytes],
+    content: tuple[bytes, bytes | None],
 ) -> Result:
     """Record a refusal that occupies nothing."""
     batch.flush()
-    row = batch.connection.execute(ASIDE, (against, digests[0])).fetchone()
-    if row is not None:
-        return Result(row[0], permitted=False, duplicate=True, at_ms=row[1])
+    known = _known(batch, ASIDE, (against, digests[0]))
+    if known is not None:
+        return _again(known)
     at_ms = batch.recorded_at(at_ms)
-    leaf = batch.append(batch.recorder.judged(object_type, *digests, decision, at_ms))
-    batch.flush()
-    batch.connection.execute(NEW_ASIDE, (leaf, against, digests[0], *content, at_ms))
+    record = batch.recorder.judged(object_type, encode_base64url(digests[0]), digests[1], decision, at_ms)
+    leaf = batch.append(record, *content)
+    batch.connection.execute(NEW_ASIDE, (against, digests[0], leaf))
     return Result(leaf, permitted=False, duplicate=False, at_ms=at_ms)
 
 
@@ -133,30 +147,27 @@ def admit_statement(batch: Batch, work: AdmitStatement) -> Result:
     digests = (statement.sha256, statement.signatures_sha256)
     object_type = statement_type(work)
     if work.against != statement.authority:
-        return _aside(batch, work.against, object_type, digests, decision, work.at_ms, (statement.raw, b""))
+        return _aside(batch, work.against, object_type, digests, decision, work.at_ms, (statement.raw, None))
     batch.flush()
-    row = batch.connection.execute(STATEMENT, (statement.authority, statement.sha256)).fetchone()
-    if row is not None:
-        return Result(row[0], bool(row[1]), duplicate=True, at_ms=row[2])
+    identity = (statement.authority, statement.sha256)
+    known = _known(batch, STATEMENT, identity)
+    if known is not None:
+        return _again(known)
     at_ms = batch.recorded_at(work.at_ms)
     permitted = not decision.reasons
-    leaf = batch.append(batch.recorder.judged(object_type, *digests, decision, at_ms))
-    batch.flush()
-    batch.connection.execute(
-        NEW_STATEMENT,
-        (leaf, statement.authority, statement.sha256, statement.type, statement.raw, permitted, at_ms),
-    )
+    record = batch.recorder.judged(object_type, encode_base64url(digests[0]), digests[1], decision, at_ms)
+    leaf = batch.append(record, statement.raw)
+    batch.connection.execute(NEW_STATEMENT, (*identity, leaf))
     if permitted:
-        _take_effect(batch, leaf, statement.value, statement.sha256, at_ms)
+        _take_effect(batch, leaf, statement.value, statement.sha256)
     return Result(leaf, permitted, duplicate=False, at_ms=at_ms)
 
 
-def _take_effect(batch: Batch, leaf: int, value: Consent | ConsentRevocation, sha256: bytes, at_ms: int) -> None:
+def _take_effect(batch: Batch, leaf: int, value: Consent | ConsentRevocation, sha256: bytes) -> None:
     if isinstance(value, Consent):
-        batch.connection.execute(NEW_CONSENT, (sha256, leaf, value.provider, encode(value), at_ms))
-        return
-    consent_sha256 = decode_base64url(value.consent_sha256)
-    batch.connection.execute(NEW_REVOCATION, (consent_sha256, value.provider, leaf, at_ms))
+        batch.connection.execute(NEW_CONSENT, (sha256, value.provider, leaf))
+    else:
+        batch.connection.execute(NEW_REVOCATION, (decode_base64url(value.consent_sha256), value.provider, leaf))
 
 
 def id_bytes(message_id: str) -> bytes:

@@ -5,7 +5,6 @@ knows from one transaction to the next, so that it need not ask the database, is
 """
 
 import sqlite3
-from dataclasses import dataclass, field
 
 from msgspec import Struct
 
@@ -14,14 +13,13 @@ from gateway.store.ledger import Ledger, Line, fresh_salts
 from gateway.store.records import Recorder
 from gateway.store.spool_file import SpoolFile
 
-ENTRY = "INSERT INTO entry (leaf, salt, record) VALUES (?, ?, ?)"
-MESSAGE = (
-    "INSERT INTO message (leaf, originator, id, header_sha256, permitted, at_ms, header, signatures)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-BODY = "INSERT INTO body (leaf, slot, ciphertext_bytes, wraps_bytes) VALUES (?, ?, ?, ?)"
+ENTRY = "INSERT INTO entry (leaf, salt, record, object, signatures) VALUES (?, ?, ?, ?, ?)"
+MESSAGE = "INSERT INTO message (originator, id, leaf) VALUES (?, ?, ?)"
+DIGEST = "INSERT INTO digest (epoch, prefix, leaf) VALUES (?, ?, ?)"
 DELIVERY = (
-    "INSERT INTO delivery (leaf, recipient, position, urgency, expires_at_ms, attempts) VALUES (?, ?, ?, ?, ?, 0)"
+    "INSERT INTO delivery"
+    " (leaf, recipient, position, urgency, expires_at_ms, slot, ciphertext_bytes, wraps_bytes, attempts)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"
 )
 EVIDENCE = (
     "INSERT INTO evidence (originator, sequence, leaf, recipient, outcome, said_leaf, position)"
@@ -34,8 +32,15 @@ HIGHEST_ID = "SELECT coalesce(max(id), x'') FROM message WHERE originator = ?"
 DIGESTS_REMEMBERED = 32_768
 
 Row = tuple[object, ...]
-# Leaf, digest, permitted, recorded time: what an identity already stands for.
-Known = tuple[int, bytes, bool, int]
+
+
+class Known(Struct, frozen=True):
+    """What an identity already stands for: the leaf, H(h) as records spell it, how it was decided, when."""
+
+    leaf: int
+    object_sha256: str
+    permitted: bool
+    at_ms: int
 
 
 class Told(Struct, frozen=True):
@@ -50,8 +55,7 @@ class Told(Struct, frozen=True):
     body: bytes | None
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """What became of one item. `leaf` -1: none; a leaf of this batch has its receipt made with the batch."""
 
     leaf: int
@@ -59,7 +63,7 @@ class Result:
     duplicate: bool
     at_ms: int
     ended: int = 0
-    told: list[Told] = field(default_factory=list)
+    told: list[Told] | None = None
 
 
 class Memory:
@@ -121,12 +125,12 @@ class Batch:
         self.lines: list[Line] = []
         self.identities: dict[tuple[str, bytes], Known] = {}
         self.messages: list[Row] = []
-        self.bodies: list[Row] = []
+        self.digests: list[Row] = []
         self.deliveries: list[Row] = []
+        self._entries: list[Row] = []
         self._evidence: list[Row] = []
         self._first = ledger.size
         self._salts = fresh_salts(items)
-        self._written = 0
 
     def recorded_at(self, at_ms: int) -> int:
         """Return the time to record: a clock that went back does not take the record with it."""
@@ -135,52 +139,52 @@ class Batch:
             memory.last_at_ms = at_ms
         return memory.last_at_ms
 
-    def append(self, record: bytes) -> int:
-        """Return the leaf that `record` will be."""
-        lines = self.lines
-        lines.append((self._salts[len(lines)], record))
-        return self._first + len(lines) - 1
+    def append(self, record: bytes, object_: bytes | None = None, signatures: bytes | None = None) -> int:
+        """Return the leaf that `record` will be; `object_` is kept with it."""
+        offset = len(self.lines)
+        salt, leaf = self._salts[offset], self._first + offset
+        self.lines.append((salt, record))
+        self._entries.append((leaf, salt, record, object_, signatures))
+        return leaf
 
     def flush(self) -> None:
         """Write the rows that wait, so that statements that follow see them."""
-        many = self.connection.executemany
-        if self._written < len(self.lines):
-            first = self._first
-            many(ENTRY, [(first + i, *self.lines[i]) for i in range(self._written, len(self.lines))])
-            self._written = len(self.lines)
         for statement, rows in (
+            (ENTRY, self._entries),
             (MESSAGE, self.messages),
-            (BODY, self.bodies),
+            (DIGEST, self.digests),
             (DELIVERY, self.deliveries),
             (EVIDENCE, self._evidence),
         ):
             if rows:
-                many(statement, rows)
+                self.connection.executemany(statement, rows)
                 rows.clear()
 
     def tell(self, result: Result, told: Told, leaf: int, position: int | None) -> None:
         """Keep what an originator is to hear of message `leaf`."""
+        if result.told is None:
+            result.told = []
         result.told.append(told)
         self._evidence.append(
             (told.originator, told.sequence, leaf, told.recipient, told.outcome, result.leaf, position)
         )
 
 
-def as_evidence(result: Result, receipt: bytes) -> tuple[tuple[str, Evidence], ...]:
-    """Return the evidence of `result` with the originators it is for."""
+def as_evidence(told: list[Told], receipt: bytes) -> tuple[tuple[str, Evidence], ...]:
+    """Return evidence with the originators that it is for."""
     return tuple(
         [
             (
-                told.originator,
+                one.originator,
                 Evidence(
-                    sequence=told.sequence,
-                    header_sha256=told.header_sha256,
-                    kind=told.kind,
-                    recipient=told.recipient,
-                    outcome=told.outcome,
-                    body=receipt if told.body is None else told.body,
+                    sequence=one.sequence,
+                    header_sha256=one.header_sha256,
+                    kind=one.kind,
+                    recipient=one.recipient,
+                    outcome=one.outcome,
+                    body=receipt if one.body is None else one.body,
                 ),
             )
-            for told in result.told
+            for one in told
         ]
     )

@@ -21,7 +21,7 @@ from gateway.store.records import Recorder
 from gateway.store.sqlite.admission import admit_message, admit_statement
 from gateway.store.sqlite.batch import Batch, Memory, Result, as_evidence
 from gateway.store.sqlite.endings import acknowledge, book_attempt, fail_delivery, record_edition
-from gateway.store.sqlite.receipts import receipt_of
+from gateway.store.sqlite.receipts import Receipts
 from gateway.store.sqlite.tiles import Tiles
 
 TILE = "INSERT INTO tile (level, number, hashes) VALUES (?, ?, ?)"
@@ -52,7 +52,7 @@ class Committer:
         self._ledger = ledger
         self._recorder = recorder
         self._memory = memory
-        self._tiles = Tiles(connection)
+        self._receipts = Receipts(connection, Tiles(connection))
 
     def apply(self, connection: sqlite3.Connection, works: Sequence[Work]) -> Outcome:
         """Write everything that `works` mean, bodies first and durably; the caller commits the rest."""
@@ -62,7 +62,7 @@ class Committer:
         extension = self._extend(connection, batch)
         batch.spool.write()
         return Outcome(
-            committed=[self._committed(connection, result, extension) for result in results],
+            committed=[self._committed(result, extension) for result in results],
             checkpoint=extension.checkpoint if extension else None,
         )
 
@@ -79,20 +79,20 @@ class Committer:
         connection.execute(CHECKPOINT, (head.size, head.root, head.note))
         return extension
 
-    def _committed(self, connection: sqlite3.Connection, result: Result, extension: Extension | None) -> Committed:
+    def _committed(self, result: Result, extension: Extension | None) -> Committed:
         leaf = result.leaf
         if leaf < 0:
             receipt = b""
         elif extension is not None and leaf >= extension.first:
             receipt = extension.receipts[leaf - extension.first]
         else:
-            receipt = receipt_of(connection, self._tiles, leaf)
+            receipt = self._receipts.of(leaf)
         return Committed(
             index=leaf,
             receipt=receipt,
             permitted=result.permitted,
             duplicate=result.duplicate,
             at_ms=result.at_ms,
-            evidence=as_evidence(result, receipt) if result.told else (),
+            evidence=as_evidence(result.told, receipt) if result.told else (),
             ended=result.ended,
         )

@@ -10,57 +10,55 @@ from itertools import groupby
 import msgspec
 from msgspec import Struct
 
-from gateway.crypto.digests import signatures_digest
-from gateway.domain.message import Signature
+from gateway.crypto.canonical import decode
+from gateway.crypto.digests import encode_base64url, sha256
+from gateway.domain.message import Header
+from gateway.domain.receipt import Record
 from gateway.domain.statement import CONSIGNED
 from gateway.store.interface import Acknowledge, AcknowledgedItem, BookAttempt, FailDelivery, RecordEdition
 from gateway.store.sqlite.batch import Batch, Result, Told
+from gateway.store.sqlite.lookup import find_message, record_at
 
-KNOWN_BATCH = "SELECT leaf, at_ms FROM acknowledgement WHERE recipient = ? AND sha256 = ?"
-NEW_BATCH = "INSERT INTO acknowledgement (leaf, recipient, sha256, raw, at_ms) VALUES (?, ?, ?, ?, ?)"
-BY_DIGEST = (
-    "SELECT leaf, originator FROM message"
-    " WHERE substr(header_sha256, 1, 8) = substr(?1, 1, 8) AND header_sha256 = ?1 AND permitted"
-)
+KNOWN_BATCH = "SELECT leaf FROM acknowledgement WHERE recipient = ? AND sha256 = ?"
+NEW_BATCH = "INSERT INTO acknowledgement (recipient, sha256, leaf) VALUES (?, ?, ?)"
 # One statement for all messages of a batch that ended alike; leaves travel as a JSON list. The plus keeps SQLite from
 # going through everything that is owed to the recipient.
 END = (
-    "UPDATE delivery SET outcome = ?, ended_leaf = ?, ended_at_ms = ?"
+    "UPDATE delivery SET outcome = ?, ended_leaf = ?"
     " WHERE recipient = ? AND +outcome IS NULL AND leaf IN (SELECT value FROM json_each(?)) RETURNING leaf"
 )
 OUTCOME = "SELECT outcome FROM delivery WHERE leaf = ? AND recipient = ?"
-LATER = "INSERT OR IGNORE INTO later (leaf, recipient, status, said_leaf, at_ms) VALUES (?, ?, ?, ?, ?)"
+LATER = "INSERT OR IGNORE INTO later (leaf, recipient, status, said_leaf) VALUES (?, ?, ?, ?)"
 FAILING = (
-    "SELECT m.originator, m.header_sha256, m.signatures, d.outcome, d.ended_leaf, d.ended_at_ms"
-    " FROM delivery AS d JOIN message AS m ON m.leaf = d.leaf WHERE d.leaf = ? AND d.recipient = ?"
+    "SELECT e.object, e.record, d.outcome, d.ended_leaf"
+    " FROM delivery AS d JOIN entry AS e ON e.leaf = d.leaf WHERE d.leaf = ? AND d.recipient = ?"
 )
-DESTROY = (
-    "DELETE FROM body WHERE leaf IN (SELECT value FROM json_each(?))"
-    " AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.leaf = body.leaf AND d.outcome IS NULL)"
-    " RETURNING slot, ciphertext_bytes + wraps_bytes"
+NOBODY_WAITS = (
+    "SELECT DISTINCT slot, ciphertext_bytes + wraps_bytes FROM delivery AS d"
+    " WHERE leaf IN (SELECT value FROM json_each(?))"
+    " AND NOT EXISTS (SELECT 1 FROM delivery AS o WHERE o.leaf = d.leaf AND o.outcome IS NULL)"
 )
 ATTEMPT = "UPDATE delivery SET attempts = attempts + 1 WHERE leaf = ? AND recipient = ? AND outcome IS NULL"
 REVOKED = (
     "SELECT 1 FROM revocation AS r JOIN consent AS c ON c.sha256 = r.consent_sha256 AND c.provider = r.provider"
     " WHERE r.consent_sha256 = ?"
 )
-LAST_EDITION = "SELECT leaf, number, sha256, law_sha256, at_ms FROM edition ORDER BY leaf DESC LIMIT 1"
-NEW_EDITION = "INSERT INTO edition (leaf, number, sha256, law_sha256, at_ms) VALUES (?, ?, ?, ?, ?)"
+LAST_EDITION = "SELECT max(leaf) FROM edition"
+NEW_EDITION = "INSERT INTO edition (leaf) VALUES (?)"
 
 LATER_STATUSES = frozenset({"handed-over", "destroyed"})
-_SIGNATURES = msgspec.msgpack.Decoder(tuple[Signature, ...])
 
 
 def acknowledge(batch: Batch, work: Acknowledge) -> Result:
     """Record a recipient's batch and end the deliveries that it names."""
     batch.flush()
-    row = batch.connection.execute(KNOWN_BATCH, (work.recipient, work.batch_sha256)).fetchone()
+    execute = batch.connection.execute
+    row = execute(KNOWN_BATCH, (work.recipient, work.batch_sha256)).fetchone()
     if row is not None:
-        return Result(row[0], permitted=True, duplicate=True, at_ms=row[1])
+        return Result(row[0], permitted=True, duplicate=True, at_ms=record_at(batch.connection, row[0]).at_ms)
     at_ms = batch.recorded_at(work.at_ms)
-    leaf = batch.append(batch.recorder.acknowledged(work, at_ms))
-    batch.flush()
-    batch.connection.execute(NEW_BATCH, (leaf, work.recipient, work.batch_sha256, work.raw, at_ms))
+    leaf = batch.append(batch.recorder.acknowledged(work, at_ms), work.raw)
+    execute(NEW_BATCH, (work.recipient, work.batch_sha256, leaf))
     result = Result(leaf, permitted=True, duplicate=False, at_ms=at_ms)
     for status, items in groupby(_named(batch, work), key=lambda named: named.item.item.status):
         _acknowledge_alike(batch, work.recipient, status, list(items), result)
@@ -80,11 +78,16 @@ def _named(batch: Batch, work: Acknowledge) -> Iterator[_Named]:
     """Items that name a permitted message of the originator that they name."""
     for position, item in enumerate(work.items):
         said = item.item
-        row = batch.memory.recall(item.header_sha256)
-        if row is None:
-            row = batch.connection.execute(BY_DIGEST, (item.header_sha256,)).fetchone()
-        if row is not None and row[1] == said.originator and said.recipient == work.recipient:
-            yield _Named(row[0], row[1], position, item)
+        known = batch.memory.recall(item.header_sha256) or _look_up(batch, item.header_sha256)
+        if known is not None and known[1] == said.originator and said.recipient == work.recipient:
+            yield _Named(*known, position, item)
+
+
+def _look_up(batch: Batch, header_sha256: bytes) -> tuple[int, str] | None:
+    found = find_message(batch.connection, header_sha256)
+    if found is None or not found.permitted:
+        return None
+    return found.leaf, decode(found.header, Header).originator
 
 
 def _acknowledge_alike(batch: Batch, recipient: str, status: str, items: list[_Named], result: Result) -> None:
@@ -110,10 +113,10 @@ def _acknowledge_alike(batch: Batch, recipient: str, status: str, items: list[_N
 def _end(batch: Batch, leaves: list[int], recipient: str, outcome: str, result: Result) -> set[int]:
     """End what is owed to `recipient` of these messages; return which ended now."""
     execute = batch.connection.execute
-    values = (outcome, result.leaf, result.at_ms, recipient, _json(leaves))
+    values = (outcome, result.leaf, recipient, _json(leaves))
     ended = {row[0] for row in execute(END, values).fetchall()}
     if ended:
-        for slot, length in execute(DESTROY, (_json(list(ended)),)).fetchall():
+        for slot, length in execute(NOBODY_WAITS, (_json(list(ended)),)).fetchall():
             batch.spool.end(slot, length)
     return ended
 
@@ -128,7 +131,7 @@ def _say_later(batch: Batch, leaf: int, recipient: str, status: str, result: Res
     row = batch.connection.execute(OUTCOME, (leaf, recipient)).fetchone()
     if row is None or row[0] == status or row[0] not in CONSIGNED:
         return False
-    return bool(batch.connection.execute(LATER, (leaf, recipient, status, result.leaf, result.at_ms)).rowcount)
+    return bool(batch.connection.execute(LATER, (leaf, recipient, status, result.leaf)).rowcount)
 
 
 def fail_delivery(batch: Batch, work: FailDelivery) -> Result:
@@ -137,19 +140,19 @@ def fail_delivery(batch: Batch, work: FailDelivery) -> Result:
     row = batch.connection.execute(FAILING, (work.index, work.recipient)).fetchone()
     if row is None:
         return Result(-1, permitted=False, duplicate=True, at_ms=batch.memory.last_at_ms)
-    originator, header_sha256, signatures, outcome, ended_leaf, ended_at_ms = row
+    header, record, outcome, ended_leaf = row
     if outcome is not None:
+        ended_at_ms = record_at(batch.connection, ended_leaf).at_ms
         return Result(ended_leaf, permitted=False, duplicate=True, at_ms=ended_at_ms)
     at_ms = batch.recorded_at(work.at_ms)
-    digest = signatures_digest(_SIGNATURES.decode(signatures))
-    leaf = batch.append(batch.recorder.failed(work, header_sha256, digest, at_ms))
-    batch.flush()
+    leaf = batch.append(batch.recorder.failed(work, decode(record, Record), at_ms))
+    originator = decode(header, Header).originator
     result = Result(leaf, permitted=False, duplicate=False, at_ms=at_ms, ended=1)
     _end(batch, [work.index], work.recipient, work.outcome, result)
     told = Told(
         originator=originator,
         sequence=batch.memory.next_sequence(originator),
-        header_sha256=header_sha256,
+        header_sha256=sha256(header),
         kind="failed",
         recipient=work.recipient,
         outcome=work.outcome,
@@ -171,11 +174,13 @@ def book_attempt(batch: Batch, work: BookAttempt) -> Result:
 def record_edition(batch: Batch, work: RecordEdition) -> Result:
     """Record an edition that came into use; starting again under the same one adds nothing."""
     batch.flush()
-    row = batch.connection.execute(LAST_EDITION).fetchone()
-    if row is not None and row[1:4] == (work.number, work.sha256, work.law_sha256):
-        return Result(row[0], permitted=True, duplicate=True, at_ms=row[4])
+    last = batch.connection.execute(LAST_EDITION).fetchone()[0]
+    if last is not None:
+        record = record_at(batch.connection, last)
+        edition = (record.edition.number, record.object_sha256, record.law_sha256)
+        if edition == (work.number, encode_base64url(work.sha256), work.law_sha256):
+            return Result(last, permitted=True, duplicate=True, at_ms=record.at_ms)
     at_ms = batch.recorded_at(work.at_ms)
     leaf = batch.append(batch.recorder.adopted(work, at_ms))
-    batch.flush()
-    batch.connection.execute(NEW_EDITION, (leaf, work.number, work.sha256, work.law_sha256, at_ms))
+    batch.connection.execute(NEW_EDITION, (leaf,))
     return Result(leaf, permitted=True, duplicate=False, at_ms=at_ms)

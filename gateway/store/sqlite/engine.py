@@ -41,7 +41,7 @@ APPLICATION_ID = 0x41435244
 RECORD_SHARE_BYTES = 1_536
 RETRY_SPOOL_S = 10
 
-LIVE_BODIES = "SELECT slot, ciphertext_bytes + wraps_bytes FROM body"
+LIVE_BODIES = "SELECT DISTINCT slot, ciphertext_bytes + wraps_bytes FROM delivery WHERE outcome IS NULL"
 NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
 IDENTITY = "SELECT name, value FROM identity"
 NEW_IDENTITY = "INSERT INTO identity (name, value) VALUES (?, ?)"

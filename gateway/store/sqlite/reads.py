@@ -15,30 +15,34 @@ import msgspec
 from msgspec import Struct
 
 from gateway.crypto.canonical import decode
-from gateway.crypto.digests import decode_base64url
+from gateway.crypto.digests import decode_base64url, sha256
 from gateway.crypto.merkle import consistency_path, root_at
+from gateway.crypto.signed import decode_signed
 from gateway.domain.facts import ConsentFact, Facts, SourceFact
 from gateway.domain.message import Header
+from gateway.domain.receipt import Record
 from gateway.domain.session import Evidence
 from gateway.domain.statement import Consent
 from gateway.store.acknowledged import evidence_of
 from gateway.store.interface import DeliveryStatus, MessageStatus, Pending
+from gateway.store.records import PERMITTED
 from gateway.store.spool_file import read_body
 from gateway.store.sqlite.admission import id_bytes
-from gateway.store.sqlite.receipts import receipt_of
+from gateway.store.sqlite.lookup import Found, find_message, record_at
+from gateway.store.sqlite.receipts import Receipts
 from gateway.store.sqlite.tiles import Tiles
 
 FACTS_MAX = 64
 # Evidence is made again from the recipients' batches; neighbours in a page are mostly of one batch.
 BATCHES_REMEMBERED = 16
 
-# Leaf, recipient, position, urgency, expiry, attempts, digest, header, signatures, slot, two lengths.
-OwedRow = tuple[int, str, int, int, int, int, bytes, bytes, bytes, int, int, int]
+# Leaf, recipient, position, urgency, expiry, attempts, slot, two lengths, salt, record, header, signatures.
+OwedRow = tuple[int, str, int, int, int, int, int, int, int, bytes, bytes, bytes, bytes]
 
 OWED = (
     "SELECT d.leaf, d.recipient, d.position, d.urgency, d.expires_at_ms, d.attempts,"
-    " m.header_sha256, m.header, m.signatures, b.slot, b.ciphertext_bytes, b.wraps_bytes"
-    " FROM delivery AS d JOIN message AS m ON m.leaf = d.leaf JOIN body AS b ON b.leaf = d.leaf"
+    " d.slot, d.ciphertext_bytes, d.wraps_bytes, e.salt, e.record, e.object, e.signatures"
+    " FROM delivery AS d JOIN entry AS e ON e.leaf = d.leaf"
 )
 PENDING = OWED + (
     " WHERE d.outcome IS NULL AND d.recipient = ? AND (d.urgency, d.leaf) > (?, ?) ORDER BY d.urgency, d.leaf LIMIT ?"
@@ -46,34 +50,25 @@ PENDING = OWED + (
 EXPIRED = OWED + " WHERE d.outcome IS NULL AND d.expires_at_ms <= ? ORDER BY d.expires_at_ms LIMIT ?"
 NEXT_RECIPIENT = "SELECT min(recipient) FROM delivery WHERE outcome IS NULL AND recipient > ?"
 COUNT_OWED = "SELECT count(*) FROM delivery WHERE outcome IS NULL"
-SOURCE = (
-    "SELECT originator, at_ms, header FROM message"
-    " WHERE substr(header_sha256, 1, 8) = substr(?1, 1, 8) AND header_sha256 = ?1 AND permitted"
-)
 CONSENT = (
-    "SELECT c.value, c.at_ms, r.at_ms, c.uses FROM consent AS c"
+    "SELECT e.object, e.record, r.leaf, c.uses FROM consent AS c JOIN entry AS e ON e.leaf = c.leaf"
     " LEFT JOIN revocation AS r ON r.consent_sha256 = c.sha256 AND r.provider = c.provider WHERE c.sha256 = ?"
 )
 STILL_OWED = "SELECT 1 FROM delivery WHERE leaf = ? AND recipient = ? AND outcome IS NULL"
 EVIDENCE = (
-    "SELECT e.sequence, m.header_sha256, e.recipient, e.outcome, e.said_leaf, e.position"
-    " FROM evidence AS e JOIN message AS m ON m.leaf = e.leaf"
+    "SELECT e.sequence, m.object, e.recipient, e.outcome, e.said_leaf, e.position"
+    " FROM evidence AS e JOIN entry AS m ON m.leaf = e.leaf"
     " WHERE e.originator = ? AND e.sequence > ? ORDER BY e.sequence LIMIT ?"
 )
-ACKNOWLEDGEMENT = "SELECT raw FROM acknowledgement WHERE leaf = ?"
-MESSAGE = "SELECT leaf, header_sha256, permitted, at_ms FROM message WHERE originator = ? AND id = ?"
-DELIVERIES = (
-    "SELECT d.recipient, coalesce(l.status, d.outcome, 'pending'), d.attempts, d.ended_at_ms FROM delivery AS d"
-    " LEFT JOIN later AS l ON l.leaf = d.leaf AND l.recipient = d.recipient AND l.said_leaf ="
-    " (SELECT max(said_leaf) FROM later WHERE leaf = d.leaf AND recipient = d.recipient)"
-    " WHERE d.leaf = ? ORDER BY d.position"
+OBJECT = "SELECT object FROM entry WHERE leaf = ?"
+MESSAGE = (
+    "SELECT e.leaf, e.record, e.salt FROM message AS m JOIN entry AS e ON e.leaf = m.leaf"
+    " WHERE m.originator = ? AND m.id = ?"
 )
-CONCERNED = (
-    "SELECT leaf FROM message AS m"
-    " WHERE substr(header_sha256, 1, 8) = substr(?2, 1, 8) AND header_sha256 = ?2 AND (originator = ?1"
-    " OR EXISTS (SELECT 1 FROM delivery WHERE leaf = m.leaf AND recipient = ?1))"
-    " UNION ALL SELECT leaf FROM aside WHERE against = ?1 AND sha256 = ?2"
-)
+DELIVERIES = "SELECT recipient, outcome, attempts, ended_leaf FROM delivery WHERE leaf = ? ORDER BY position"
+LATEST = "SELECT status FROM later WHERE leaf = ? AND recipient = ? ORDER BY said_leaf DESC LIMIT 1"
+IS_RECIPIENT = "SELECT 1 FROM delivery WHERE leaf = ? AND recipient = ?"
+ASIDE = "SELECT leaf FROM aside WHERE against = ? AND sha256 = ?"
 
 
 class _Pruned(Struct, frozen=True):
@@ -96,6 +91,7 @@ class Reads:
         """Read through `connection`, which cannot write, and from the spool file."""
         self._connection = connection
         self._tiles = Tiles(connection)
+        self._receipts = Receipts(connection, self._tiles)
         self._spool = os.open(spool, os.O_RDONLY | os.O_CLOEXEC)
         self._said = lru_cache(BATCHES_REMEMBERED)(self._read_said)
 
@@ -118,7 +114,7 @@ class Reads:
 
     def receipt(self, leaf: int) -> bytes:
         """Return the receipt of a leaf."""
-        return receipt_of(self._connection, self._tiles, leaf)
+        return self._receipts.of(leaf)
 
     def spooled(self) -> int:
         """Count the deliveries that are owed."""
@@ -140,9 +136,9 @@ class Reads:
             if digest in seen:
                 continue
             seen.add(digest)
-            row = self._connection.execute(SOURCE, (decode_base64url(digest),)).fetchone()
-            if row is not None:
-                found[digest] = fact = _source(digest, row[1], decode(row[2], Header))
+            message = find_message(self._connection, decode_base64url(digest))
+            if message is not None and message.permitted:
+                found[digest] = fact = _source(digest, message.record.at_ms, decode(message.header, Header))
                 waiting.extend(fact.sources)
         return found
 
@@ -150,12 +146,12 @@ class Reads:
         row = self._connection.execute(CONSENT, (decode_base64url(digest),)).fetchone()
         if row is None:
             return None
-        value, at_ms, revoked_at_ms, uses = row
+        raw, record, revoked_leaf, uses = row
         return ConsentFact(
             consent_sha256=digest,
-            consent=decode(value, Consent),
-            recorded_at_ms=at_ms,
-            revoked_at_ms=revoked_at_ms,
+            consent=decode(decode_signed(raw).h, Consent),
+            recorded_at_ms=decode(record, Record).at_ms,
+            revoked_at_ms=None if revoked_leaf is None else record_at(self._connection, revoked_leaf).at_ms,
             uses=uses,
         )
 
@@ -176,7 +172,8 @@ class Reads:
                 return owed
 
     def _owed(self, row: OwedRow) -> Pending | None:
-        leaf, recipient, position, urgency, expires_at_ms, attempts, digest, header, signatures, slot, *lengths = row
+        leaf, recipient, position, urgency, expires_at_ms, attempts, slot, *lengths = row[:9]
+        salt, record, header, signatures = row[9:]
         body, wraps = read_body(self._spool, slot, lengths)
         # The writer clears a body only after the commit that ended its last delivery: owed still, so it was whole.
         if self._connection.execute(STILL_OWED, (leaf, recipient)).fetchone() is None:
@@ -187,10 +184,10 @@ class Reads:
             urgency=urgency,
             expires_at_ms=expires_at_ms,
             attempts=attempts,
-            header_sha256=digest,
+            header_sha256=sha256(header),
             header=header,
             envelope=_pack(_Pruned(header, msgspec.Raw(signatures), (_WRAPS.decode(wraps)[position],), body)),
-            receipt=self.receipt(leaf),
+            receipt=self._receipts.of_line(leaf, salt, record),
         )
 
     def pending_recipients(self) -> list[str]:
@@ -208,41 +205,59 @@ class Reads:
         return [
             Evidence(
                 sequence=sequence,
-                header_sha256=digest,
+                header_sha256=sha256(header),
                 kind="failed" if position is None else "acknowledged",
                 recipient=recipient,
                 outcome=outcome,
                 body=self.receipt(said) if position is None else self._said(said)[position],
             )
-            for sequence, digest, recipient, outcome, said, position in rows
+            for sequence, header, recipient, outcome, said, position in rows
         ]
 
     def _read_said(self, leaf: int) -> list[bytes]:
-        return evidence_of(self._connection.execute(ACKNOWLEDGEMENT, (leaf,)).fetchone()[0])
+        return evidence_of(self._connection.execute(OBJECT, (leaf,)).fetchone()[0])
 
     def status(self, authority: str, message_id: str) -> MessageStatus | None:
         """Return the timeline of one message, for its originator."""
         row = self._connection.execute(MESSAGE, (authority, id_bytes(message_id))).fetchone()
         if row is None:
             return None
-        leaf, digest, permitted, at_ms = row
+        leaf, raw, salt = row
+        record = decode(raw, Record)
         return MessageStatus(
             originator=authority,
             id=message_id,
-            header_sha256=digest,
+            header_sha256=decode_base64url(record.object_sha256),
             index=leaf,
-            permitted=bool(permitted),
-            admitted_at_ms=at_ms,
-            receipt=self.receipt(leaf),
+            permitted=record.outcome == PERMITTED,
+            admitted_at_ms=record.at_ms,
+            receipt=self._receipts.of_line(leaf, salt, raw),
             deliveries=tuple(
-                DeliveryStatus(*delivery) for delivery in self._connection.execute(DELIVERIES, (leaf,)).fetchall()
+                self._delivery(leaf, *delivery) for delivery in self._connection.execute(DELIVERIES, (leaf,)).fetchall()
             ),
         )
 
+    def _delivery(
+        self, leaf: int, recipient: str, outcome: str | None, attempts: int, ended_leaf: int | None
+    ) -> DeliveryStatus:
+        if outcome is None or ended_leaf is None:
+            return DeliveryStatus(recipient, "pending", attempts, None)
+        latest = self._connection.execute(LATEST, (leaf, recipient)).fetchone()
+        ended_at_ms = record_at(self._connection, ended_leaf).at_ms
+        return DeliveryStatus(recipient, outcome if latest is None else latest[0], attempts, ended_at_ms)
+
     def receipt_by_header(self, authority: str, header_sha256: bytes) -> bytes | None:
         """Return the receipt of a message for its originator or one of its recipients; for others None."""
-        row = self._connection.execute(CONCERNED, (authority, header_sha256)).fetchone()
+        found = find_message(self._connection, header_sha256)
+        if found is not None and self._concerns(found, authority):
+            return self.receipt(found.leaf)
+        row = self._connection.execute(ASIDE, (authority, header_sha256)).fetchone()
         return None if row is None else self.receipt(row[0])
+
+    def _concerns(self, found: Found, authority: str) -> bool:
+        if self._connection.execute(IS_RECIPIENT, (found.leaf, authority)).fetchone() is not None:
+            return True
+        return decode(found.header, Header).originator == authority
 
 
 def _source(digest: str, admitted_at_ms: int, header: Header) -> SourceFact:

@@ -1,5 +1,5 @@
--- The store of one gateway. `leaf` is the ledger index everywhere.
--- What a record commits to is checked by `ledger verify`, column by column, and so are references between rows:
+-- The store of one gateway. `leaf` is the ledger index everywhere; bodies lie in the spool file.
+-- What records commit to is checked by `ledger verify`, column by column, and so are references between rows:
 -- foreign keys would look up each parent again on the way of every message.
 
 CREATE TABLE identity (
@@ -7,11 +7,14 @@ CREATE TABLE identity (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The ledger: one row a leaf, never changed, never deleted.
+-- The ledger: one row a leaf, never changed, never deleted. `object` is what the record is about as it was
+-- received: a header with its `signatures`, or a whole statement; NULL where another leaf or file has it.
 CREATE TABLE entry (
-    leaf   INTEGER PRIMARY KEY,
-    salt   BLOB NOT NULL,
-    record BLOB NOT NULL
+    leaf       INTEGER PRIMARY KEY,
+    salt       BLOB NOT NULL,
+    record     BLOB NOT NULL,
+    object     BLOB,
+    signatures BLOB
 ) STRICT;
 
 -- Complete tiles, 256 hashes wide.
@@ -29,40 +32,37 @@ CREATE TABLE checkpoint (
     note BLOB NOT NULL
 ) STRICT;
 
--- Messages that occupy (originator, id), permitted or refused.
+-- Who holds (originator, id): messages, permitted or refused.
 CREATE TABLE message (
-    leaf          INTEGER PRIMARY KEY,
-    originator    TEXT NOT NULL,
-    id            BLOB NOT NULL,
-    header_sha256 BLOB NOT NULL,
-    permitted     INTEGER NOT NULL,
-    at_ms         INTEGER NOT NULL,
-    header        BLOB NOT NULL,
-    signatures    BLOB NOT NULL,
-    UNIQUE (originator, id)
-) STRICT;
--- Digests are random, so every new one dirties another page: eight bytes keep the pages few.
-CREATE INDEX message_by_digest ON message (substr(header_sha256, 1, 8));
+    originator TEXT NOT NULL,
+    id         BLOB NOT NULL,
+    leaf       INTEGER NOT NULL,
+    PRIMARY KEY (originator, id)
+) STRICT, WITHOUT ROWID;
 
--- Where a body lies in the spool file, only while somebody waits for it.
-CREATE TABLE body (
-    leaf             INTEGER PRIMARY KEY,
+-- The same messages by the first eight bytes of H(h). Digests are random, so one tree over all of them would dirty
+-- a page for each new one; an epoch of 32,768 leaves keeps the pages that change few and near.
+CREATE TABLE digest (
+    epoch  INTEGER NOT NULL,
+    prefix INTEGER NOT NULL,
+    leaf   INTEGER NOT NULL,
+    PRIMARY KEY (epoch, prefix, leaf)
+) STRICT, WITHOUT ROWID;
+
+-- `outcome` NULL: owed. An outcome is set once, by the leaf `ended_leaf`. `position` finds the recipient's wrap, `slot`
+-- the body in the spool file, which is there until nobody is owed it any more.
+CREATE TABLE delivery (
+    leaf             INTEGER NOT NULL,
+    recipient        TEXT NOT NULL,
+    position         INTEGER NOT NULL,
+    urgency          INTEGER NOT NULL,
+    expires_at_ms    INTEGER NOT NULL,
+    attempts         INTEGER NOT NULL,
     slot             INTEGER NOT NULL,
     ciphertext_bytes INTEGER NOT NULL,
-    wraps_bytes      INTEGER NOT NULL
-) STRICT;
-
--- `outcome` NULL: owed. An outcome is set once. `position` finds the recipient's wrap.
-CREATE TABLE delivery (
-    leaf          INTEGER NOT NULL,
-    recipient     TEXT NOT NULL,
-    position      INTEGER NOT NULL,
-    urgency       INTEGER NOT NULL,
-    expires_at_ms INTEGER NOT NULL,
-    attempts      INTEGER NOT NULL,
-    outcome       TEXT,
-    ended_leaf    INTEGER,
-    ended_at_ms   INTEGER,
+    wraps_bytes      INTEGER NOT NULL,
+    outcome          TEXT,
+    ended_leaf       INTEGER,
     PRIMARY KEY (leaf, recipient)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_owed ON delivery (recipient, urgency, leaf) WHERE outcome IS NULL;
@@ -74,38 +74,28 @@ CREATE TABLE later (
     recipient TEXT NOT NULL,
     status    TEXT NOT NULL,
     said_leaf INTEGER NOT NULL,
-    at_ms     INTEGER NOT NULL,
     PRIMARY KEY (leaf, recipient, status)
 ) STRICT, WITHOUT ROWID;
 
 -- Refused without occupying an identity: shown by another authority, or an id that other bytes hold.
 CREATE TABLE aside (
-    leaf       INTEGER PRIMARY KEY,
-    against    TEXT NOT NULL,
-    sha256     BLOB NOT NULL,
-    object     BLOB NOT NULL,
-    signatures BLOB NOT NULL,
-    at_ms      INTEGER NOT NULL,
-    UNIQUE (against, sha256)
-) STRICT;
+    against TEXT NOT NULL,
+    sha256  BLOB NOT NULL,
+    leaf    INTEGER NOT NULL,
+    PRIMARY KEY (against, sha256)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE statement (
-    leaf      INTEGER PRIMARY KEY,
     authority TEXT NOT NULL,
     sha256    BLOB NOT NULL,
-    type      TEXT NOT NULL,
-    raw       BLOB NOT NULL,
-    permitted INTEGER NOT NULL,
-    at_ms     INTEGER NOT NULL,
-    UNIQUE (authority, sha256)
-) STRICT;
+    leaf      INTEGER NOT NULL,
+    PRIMARY KEY (authority, sha256)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE consent (
     sha256   BLOB PRIMARY KEY,
-    leaf     INTEGER NOT NULL,
     provider TEXT NOT NULL,
-    value    BLOB NOT NULL,
-    at_ms    INTEGER NOT NULL,
+    leaf     INTEGER NOT NULL,
     uses     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -114,25 +104,18 @@ CREATE TABLE revocation (
     consent_sha256 BLOB NOT NULL,
     provider       TEXT NOT NULL,
     leaf           INTEGER NOT NULL,
-    at_ms          INTEGER NOT NULL,
     PRIMARY KEY (consent_sha256, provider)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE acknowledgement (
-    leaf      INTEGER PRIMARY KEY,
     recipient TEXT NOT NULL,
     sha256    BLOB NOT NULL,
-    raw       BLOB NOT NULL,
-    at_ms     INTEGER NOT NULL,
-    UNIQUE (recipient, sha256)
-) STRICT;
+    leaf      INTEGER NOT NULL,
+    PRIMARY KEY (recipient, sha256)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE edition (
-    leaf       INTEGER PRIMARY KEY,
-    number     INTEGER NOT NULL,
-    sha256     BLOB NOT NULL,
-    law_sha256 TEXT NOT NULL,
-    at_ms      INTEGER NOT NULL
+    leaf INTEGER PRIMARY KEY
 ) STRICT;
 
 -- What an originator is to hear of message `leaf`. `position` finds the item in the acknowledgement `said_leaf`;
