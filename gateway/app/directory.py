@@ -17,6 +17,7 @@ from gateway.app.editions import (
     signed_by_its_own,
 )
 from gateway.crypto.digests import decode_base64url
+from gateway.crypto.edition import check_edition, in_one_order
 from gateway.crypto.trust import verify_edition
 from gateway.domain.directory import Directory, Edition, KeySet, LawEntry, SignedGrants
 from gateway.domain.errors import ConfigurationError, TrustError
@@ -50,8 +51,8 @@ class Desk:
         """Return the edition that the source says now, numbered after the newest one in the folder.
 
         Raises:
-            ConfigurationError: the source contradicts itself, or the newest edition is not signed yet.
-            TrustError: the newest edition does not verify.
+            ConfigurationError: the source contradicts itself.
+            TrustError: the newest edition is not signed yet, or a key in the source is weak.
         """
         source = self.read()
         law = tuple(
@@ -63,7 +64,10 @@ class Desk:
                 f"edition {previous.edition.number} needs {missing}; sign it, or take it away while nobody has it"
             )
         before = None if previous is None else (previous.edition.number, previous.sha256)
-        return compile_edition(source, law, read_grants(source), before, at_ms)
+        edition = in_one_order(compile_edition(source, law, read_grants(source), before, at_ms))
+        # What every reader would refuse must not be signed first: weak keys, one key in two places (threat E6).
+        check_edition(edition, {})
+        return edition
 
     def newest(self) -> Unverified | None:
         """Return the newest edition of the folder; None before the first."""

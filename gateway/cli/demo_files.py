@@ -114,7 +114,12 @@ class DemoFiles:
     def _write_central(self) -> None:
         folder = make_folder(self.root / "central")
         make_folder(folder / "data")
-        text = central_toml(f"../endpoints/{CENTRAL}/endpoint.toml", "data", "keys/lookup.key")
+        text = central_toml(
+            grants_key=encode_base64url(self._grants_key.public),
+            endpoint_file=f"../endpoints/{CENTRAL}/endpoint.toml",
+            data_folder="data",
+            lookup_key_file="keys/lookup.key",
+        )
         write(folder / "central.toml", text.encode(), PUBLIC)
 
     def _endpoint_toml(self, member: Member) -> str:

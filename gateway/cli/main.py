@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inbox": ("gateway.cli.inbox", "Read what has arrived."),
     "receipts": ("gateway.cli.receipts", "Show and verify receipts."),
     "status": ("gateway.cli.status", "Show the timeline of a message."),
+    "consent": ("gateway.cli.consent", "Permit another authority to pass our information on, or take it back."),
     "query": ("gateway.cli.query", "Search a database of the central node."),
     "central": ("gateway.cli.central", "Run the central node and keep its records."),
     "demo": ("gateway.cli.demo", "Play the story of a federation, with real processes."),
