@@ -53,7 +53,8 @@ async def read(request: web.BaseRequest, length: int, limits: Limits) -> bytes:
             chunks.append(chunk)
     except TimeoutError:
         raise ProblemError("body-timeout", final=True) from None
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, ConnectionError):
+        # Broken on the way, or the peer has left: then nobody hears this, and it is no fault of ours.
         raise ProblemError("request-malformed", final=True) from None
     return b"".join(chunks)
 

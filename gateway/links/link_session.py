@@ -187,6 +187,9 @@ class LinkSession:
                 self._take(frame)
             except (PeerError, FormatError):
                 self.close("protocol")
+            except LedgerError:
+                # The store has latched; `app` stops the process. Nothing of this frame was acknowledged.
+                self.close("fault")
             while not self._has_room():
                 self._room = self._loop.create_future()
                 await self._room

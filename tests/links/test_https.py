@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.envelope import decode_envelope
@@ -271,6 +272,20 @@ async def test_revoked_peer_is_cut_between_requests(running: Running) -> None:
         running.exchange.sessions[0].close("revoked")
 
         assert await peer.hear(1) == b""
+
+
+async def test_peer_whose_listing_changed_is_cut_at_its_next_request(running: Running) -> None:
+    """Another clearance is another peer: the connection that was made under the old one ends."""
+    async with RawPeer(running.port, running.tls()) as peer:
+        await peer.say(CHECKPOINT.replace(b"Connection: close\r\n", b""))
+        await peer.reader.readuntil(NOTE)
+        spki_sha256 = running.client.spki_sha256
+        running.exchange.peers[spki_sha256] = replace(running.exchange.peers[spki_sha256], clearance=0)
+
+        heard = await peer.ask(CHECKPOINT)
+
+    assert heard.startswith(b"HTTP/1.1 403 ")
+    assert b"endpoint-revoked" in heard
 
 
 async def test_polling_session_takes_no_pushes(running: Running) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
+from gateway.domain.errors import LedgerError
 from gateway.domain.session import Answer, Delivery, Evidence
 from gateway.wire.frames import (
     LINK_PATH,
@@ -243,6 +244,19 @@ async def test_gateway_that_is_not_ready_accepts_no_link(running: Running) -> No
     async with running.session() as session:
         with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
             await connect(session)
+
+
+async def test_store_that_latched_ends_the_link(running: Running, link: Link) -> None:
+    """Once we no longer know our own state nothing is answered any more, and the endpoint hears why."""
+
+    def fail(number: int, raw: bytes) -> Answer:
+        raise LedgerError("the store has latched")
+
+    running.exchange.outcome = fail
+    await link.send(_submit(0, 1))
+
+    assert await link.receive() == Goodbye("fault")
+    assert await link.closed() == 1011
 
 
 async def test_diverged_ledger_ends_the_link(running: Running) -> None:

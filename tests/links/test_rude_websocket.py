@@ -259,6 +259,21 @@ async def test_frame_that_comes_byte_by_byte_holds_nothing_but_its_own_link(runn
         assert isinstance(await asyncio.wait_for(link.receive(), 1), Answers)
 
 
+async def test_threat_N8_link_cut_at_any_byte_submits_whole_frames_or_nothing(running: Running) -> None:
+    """Wherever a connection ends, the switch has seen whole submissions alone, and nobody stays attached."""
+    hello, submit = _masked(encode(EndpointHello(None, 0))), _masked(encode(_one(0)))
+    for length in range(1, len(hello + submit), 3):
+        async with RawPeer(running.port, running.tls()) as peer:
+            await peer.say(UPGRADE + (hello + submit)[:length])
+            # The answer to the upgrade: what was sent has been read.
+            await peer.reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(0.1)
+
+    assert running.exchange.submitted == []
+    assert running.exchange.sessions == []
+    assert running.sample("unjudged_bytes") == 0
+
+
 @pytest.mark.parametrize(
     "frame",
     [
