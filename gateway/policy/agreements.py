@@ -69,16 +69,18 @@ def read_law(files: Mapping[str, bytes]) -> Law:
         ConfigurationError: a file is no agreement, or the files contradict one another.
     """
     agreements: dict[str, Agreement] = {}
+    names: dict[str, str] = {}
     digests: dict[str, str] = {}
     for name, raw in sorted(files.items()):
         agreement = _read(name, raw)
         if agreement.id in agreements:
             raise _wrong(name, "id", f"`{agreement.id}` is stated by two files", "keep one of them")
         agreements[agreement.id] = agreement
+        names[agreement.id] = name
         digests[agreement.id] = _digest(raw)
     if not agreements:
         raise ConfigurationError("no agreement file was found", "point `agreements` at a folder of *.toml")
-    _check_supersession(agreements)
+    _check_supersession(agreements, names)
     return Law(agreements, digests)
 
 
@@ -98,7 +100,7 @@ def _read(name: str, raw: bytes) -> Agreement:
         raise _wrong(name, path.rstrip("`").lstrip(".") or "(file)", text.lower(), _EXPLAIN) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _wrong(name, "(file)", f"not TOML: {error}".lower(), "mend the line it names") from None
-    if not name.endswith(f"{agreement.id}.toml"):
+    if name.rpartition("/")[2] != f"{agreement.id}.toml":
         raise _wrong(
             name, "id", f"`{agreement.id}` is not the file's name", f"rename the file to `{agreement.id}.toml`"
         )
@@ -146,7 +148,7 @@ def _check_clauses(name: str, agreement: Agreement) -> None:
             raise _wrong(name, f"{path}.attestations", "nothing to attest where no consent helps", "remove them")
 
 
-def _check_supersession(agreements: dict[str, Agreement]) -> None:
+def _check_supersession(agreements: dict[str, Agreement], names: dict[str, str]) -> None:
     edges = {
         (agreement.id, replaced)
         for agreement in agreements.values()
@@ -156,4 +158,4 @@ def _check_supersession(agreements: dict[str, Agreement]) -> None:
     }
     for newer, older in sorted(edges):
         if newer == older or (older, newer) in edges:
-            raise _wrong(f"{newer}.toml", "clause.replaces", f"`{older}` replaces it too", "one of two ends, not both")
+            raise _wrong(names[newer], "clause.replaces", f"`{older}` replaces it too", "one of two ends, not both")

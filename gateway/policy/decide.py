@@ -54,12 +54,7 @@ def _sorted(found: Iterable[Finding], effect: Effect) -> tuple[Reason, ...]:
     """Each reason once, by registry order; bounded, so that a record can hold them."""
     unique = {reason for each, reason in found if each == effect}
     ordered = sorted(unique, key=lambda each: (ORDER.get(each.code, -1), each.rule, each.article, each.detail or ""))
-    clipped = [
-        each
-        if each.detail is None or len(each.detail) <= DETAIL_MAX
-        else Reason(each.code, each.rule, each.article, each.basis, each.detail[:DETAIL_MAX])
-        for each in ordered
-    ]
+    clipped = [replace(each, detail=each.detail[:DETAIL_MAX]) if each.detail else each for each in ordered]
     if len(clipped) <= REASONS_MAX:
         return tuple(clipped)
     rest = house.demand("more-reasons", "ACC-05", str(len(clipped) - REASONS_MAX + 1))
@@ -181,7 +176,8 @@ class Judge:
             agreement = value.agreement
         else:
             revoked = facts.consents.get(value.consent_sha256)
-            agreement = revoked.consent.agreement if revoked else ""
+            # Of somebody else's consent not even the agreement is told (E27).
+            agreement = revoked.consent.agreement if revoked and revoked.consent.provider == value.provider else ""
         try:
             found = list(judge_statement(self.ground, statement.authority, value, facts, at_ms))
         except Exception as error:  # noqa: BLE001 - deciding is total: what cannot be judged is refused.

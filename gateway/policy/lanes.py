@@ -63,7 +63,7 @@ class Lanes:
 
         `answered`: that the message answered is there was judged before.
         """
-        if at_ms >= self._until_ms or header.sources or header.consents:
+        if at_ms >= self._until_ms or header.sources or header.consents or not header.recipients:
             return False
         label = header.label
         key = (header.agreement, header.kind, label.personal_data)

@@ -197,7 +197,7 @@ def recipients(*names: str) -> tuple[Recipient, ...]:
     return tuple(Recipient(name, KEY_ID, digest("wrap")) for name in names)
 
 
-def header(originator: str, to: str | Sequence[str], agreement: str, **changes: Any) -> Header:
+def header(originator: str, to: str | Sequence[str], agreement: str, /, **changes: Any) -> Header:
     """Return a header that the law permits where the pair is governed; `to` is one recipient or several."""
     fields: dict[str, Any] = {
         "v": 1,
@@ -246,7 +246,7 @@ USUAL: dict[str, tuple[tuple[str, ...], tuple[str, ...], str | None, dict[str, b
 }
 
 
-def source(name: str, originator: str, to: str | Sequence[str], agreement: str, **changes: Any) -> SourceFact:
+def source(name: str, originator: str, to: str | Sequence[str], agreement: str, /, **changes: Any) -> SourceFact:
     """Return an admitted message that may be cited by its digest, `digest(name)`."""
     fields: dict[str, Any] = {
         "header_sha256": digest(name),
@@ -266,11 +266,10 @@ def source(name: str, originator: str, to: str | Sequence[str], agreement: str, 
     return SourceFact(**{**fields, **changes})
 
 
-def consent(name: str, provider: str, grantee: str, agreement: str, **changes: Any) -> ConsentFact:
+def consent(name: str, provider: str, grantee: str, agreement: str, /, **changes: Any) -> ConsentFact:
     """Return a recorded consent, cited as `digest(name)`; `uses` and `revoked_at_ms` may be among the changes."""
-    fact: dict[str, Any] = {
-        key: changes.pop(key) for key in ("uses", "revoked_at_ms", "recorded_at_ms") if key in changes
-    }
+    fact: dict[str, Any] = {"recorded_at_ms": NOW - 500, "revoked_at_ms": None, "uses": 0}
+    fact |= {key: changes.pop(key) for key in fact if key in changes}
     fields: dict[str, Any] = {
         "v": 1,
         "network": "test",

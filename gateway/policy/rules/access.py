@@ -20,8 +20,8 @@ def authorities_listed(case: Case) -> Findings:
     header = case.header
     names = dict.fromkeys((header.originator, *(recipient.authority for recipient in header.recipients)))
     unknown = [name for name in names if case.ground.authority(name) is None]
-    if unknown:
-        yield demand("authority-unknown", "ACC-02", listed(unknown))
+    if unknown or not header.recipients:
+        yield demand("authority-unknown", "ACC-02", listed(unknown) or None)
     known = case.ground.directory.authorities
     revoked = [name for name in names if name in known and known[name].revoked]
     if revoked:

@@ -22,7 +22,7 @@ def _bonds(case: Case) -> Iterator[tuple[str, Bond]]:
 
 
 def _over(case: Case, bond: Bond) -> bool:
-    """Tell whether an end of the bond stops this message: it had begun, and the kind does not protect what was given."""
+    """Tell whether an end of the bond stops this message: there was a bond, and the kind protects nothing given."""
     clause = clause_of(case.agreement, Survival) if case.agreement else None
     protective = clause is not None and case.header.kind in clause.protective
     return bond.begin_ms <= case.at_ms and not protective

@@ -1,0 +1,109 @@
+"""Explanations: the decision itself, every clause that applied, and plain words."""
+
+import random
+import re
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gateway.policy
+from gateway.domain.facts import NO_FACTS
+from gateway.policy.decide import Judge
+from gateway.policy.explain import explain
+from gateway.policy.house import ARTICLES
+from gateway.policy.reasons import REASONS, sentence
+from tests.policy.told import c01, cz, czech, passing
+from tests.policy.world import NOW, facts, header, judge, law
+from tests.reference.situations import federation, situations
+
+
+def test_permit_is_explained_by_the_clauses_that_were_kept() -> None:
+    """Whoever asks why it passed sees each clause with article, basis and the words of the text."""
+    told = explain(judge(), cz().header, NO_FACTS, NOW)
+    purposes = next(each for each in told.applied if each.rule == "CZ-45")
+
+    assert told.permitted
+    assert (purposes.article, purposes.basis, purposes.outcome) == ("CZKZ Art. 1(1), Art. 7, Art. 9(3)", "text", "kept")
+    assert "preventing and detecting" in purposes.words
+    assert {each.outcome for each in told.applied} == {"kept"}
+
+
+def test_refusal_is_explained_by_article_basis_and_sentence() -> None:
+    """CZ-33: the source's own clause is shown as refused, and which source it protects."""
+    message = passing(czech(), "caricc", "caricc-membership")
+    told = explain(judge(), message.header, facts(*message.known), NOW)
+    (reason,) = told.reasons
+    (refused,) = [each for each in told.applied if each.outcome == "refused"]
+
+    assert (reason.code, reason.article, reason.basis) == ("consent-missing", "CZKZ Art. 11(2)", "text")
+    assert reason.sentence == "The provider has not consented to passing its information to this third party."
+    assert (refused.rule, refused.source) == ("CZ-33", czech().header_sha256)
+
+
+def test_flag_is_shown_beside_a_permit() -> None:
+    """C1-08: passed, and marked."""
+    told = explain(judge(), c01(form={}).header, NO_FACTS, NOW)
+
+    assert told.permitted
+    assert [each.code for each in told.flags] == ["element-missing"]
+    assert [each.rule for each in told.applied if each.outcome == "flagged"] == ["C1-08"]
+
+
+def test_explanation_names_what_governs_each_pair() -> None:
+    """CZ-39: one instrument is cited; which others stand open is told, never merged."""
+    told = explain(judge(), header("am-police", ("md-police", "kz-mvd"), "cis-2018"), NO_FACTS, NOW)
+
+    assert [(each.parties, each.agreements) for each in told.governing] == [
+        (("AM", "MD"), ("cis-2001",)),
+        (("AM", "KZ"), ("cis-2018",)),
+    ]
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32))
+def test_explanation_is_the_decision_opened_up(seed: int) -> None:
+    """For any message: the same outcome, the same reasons, and a refused clause for a refusal."""
+    random_ = random.Random(seed)
+    edition = federation(random_)
+    (told,) = situations(random_, edition, 1)
+    by = Judge(edition, law())
+    decision = by.decide_header(told.header, ("message",), told.facts, None, told.at_ms)
+    opened = explain(by, told.header, told.facts, told.at_ms)
+
+    assert opened.permitted == decision.permitted == all(each.outcome != "refused" for each in opened.applied)
+    assert [each.code for each in opened.reasons] == [each.code for each in decision.reasons]
+
+
+SOURCES = Path(gateway.policy.__path__[0])
+
+
+def _codes_in_use() -> set[str]:
+    """Every kebab-case literal that a rule hands to a reason, and those that the law names."""
+    text = "\n".join(path.read_text() for path in SOURCES.rglob("*.py") if path.name != "reasons.py")
+    named = {clause.code for each in law().agreements.values() for clause in each.clauses if hasattr(clause, "code")}
+    return named | {word for word in re.findall(r'"([a-z]+(?:-[a-z]+)*)"', text) if word in REASONS}
+
+
+def test_every_reason_of_the_registry_is_in_use() -> None:
+    """A sentence for a code that nothing gives would be a promise nobody keeps."""
+    assert set(REASONS) == _codes_in_use()
+
+
+def test_every_code_a_rule_gives_has_a_sentence() -> None:
+    """No refusal without plain words: whatever stands where a code stands is registered."""
+    pattern = r'(?:demand|breach|Reason|_uncovered|_ended)\(\s*(?:clause, |self, |agreement, )?"([a-z-]+)"'
+    given_ = {code for path in SOURCES.rglob("*.py") for code in re.findall(pattern, path.read_text())}
+
+    assert len(given_) > 40
+    assert given_ <= set(REASONS)
+
+
+def test_sentences_are_sentences_and_unknown_codes_say_so() -> None:
+    """One sentence each, in English where a language is not there yet."""
+    for code, entry in REASONS.items():
+        assert entry.en[0].isupper()
+        assert entry.en.endswith(".")
+        assert sentence(code, "ru") == entry.en
+    assert "no-such-code" in sentence("no-such-code")
+    assert all(article.startswith("Accord policy ") for article in ARTICLES.values())
