@@ -1,0 +1,19 @@
+"""`accord demo`: the story of a federation, with real processes."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave everything running and say what to try.")
+@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Where to put the federation (empty or new).")
+def demo(keep: bool, folder: Path | None) -> None:
+    """Play the story of a federation: gateway, central node and endpoints on loopback.
+
+    Exit codes: 0 every line was as expected, 1 not.
+    """
+    # Imported here: `accord --help` must stay fast.
+    from gateway.demo.play import play
+
+    raise SystemExit(play(folder, keep))

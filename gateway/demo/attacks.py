@@ -1,0 +1,56 @@
+"""The chapters in which somebody does what no honest endpoint does."""
+
+import asyncio
+from pathlib import Path
+
+from gateway.demo.rude import RudeClient, tampered
+from gateway.demo.story import Story
+from gateway.domain.errors import PeerError
+from gateway.domain.session import Answer
+
+
+def _client(story: Story, authority: str) -> RudeClient:
+    federation = story.federation
+    edition = Path(federation.settings().directory.edition_file)
+    return RudeClient(federation.endpoint_file(authority), edition)
+
+
+async def attacks(story: Story) -> None:
+    """A tampered envelope, a replay, a sender whose TLS identity is not the originator."""
+    narrator = story.narrator
+    narrator.chapter("Somebody with stolen files and bad intentions")
+    czech, moldovan = _client(story, "cz-police"), _client(story, "md-police")
+    honest = czech.envelope("kz-mvd")
+
+    (answer,) = await czech.submit([tampered(honest)])
+    narrator.line(
+        "cz-police > kz-mvd", "sends an envelope with one bit changed", _said(answer), answer.kind == "invalid"
+    )
+
+    first, second = await czech.submit([honest, honest])
+    before = len((await story.inbox("kz-mvd")).messages)
+    (third,) = await czech.submit([honest])
+    await asyncio.sleep(0.5)
+    after = len((await story.inbox("kz-mvd")).messages)
+    same = first.body == second.body == third.body and third.kind == "receipt"
+    narrator.line(
+        "cz-police > kz-mvd",
+        "replays an envelope twice",
+        f"{'the same receipt, byte for byte' if same else 'other receipts'}; {after - before} more at kz-mvd",
+        same and after == before,
+    )
+
+    try:
+        (stolen,) = await moldovan.submit([czech.envelope("kz-mvd")])
+        narrator.line(
+            "md-police > kz-mvd",
+            "sends a Czech envelope over its own TLS",
+            "refused and recorded against md-police" if not stolen.permitted else "accepted",
+            stolen.kind == "receipt" and not stolen.permitted,
+        )
+    except PeerError as error:
+        narrator.line("md-police > kz-mvd", "sends a Czech envelope over its own TLS", str(error), False)
+
+
+def _said(answer: Answer) -> str:
+    return f"{answer.kind}: {answer.detail or answer.code}" if answer.kind != "receipt" else "a receipt"

@@ -1,0 +1,119 @@
+"""The federation of the demo: made by `accord init --demo`, run as processes, reached like anybody would.
+
+The story speaks to endpoints over their local interface, as `accord send` does, and to operators' tools
+as commands. Nothing here reaches into a process.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from gateway.demo.processes import Program
+from gateway.domain.errors import ConfigurationError, PeerError
+from gateway.endpoint.local_api import Desk, other_desk
+from gateway.endpoint.words import Health, Nothing
+from gateway.settings.gateway import GatewaySettings
+from gateway.settings.source import load
+
+ENDPOINTS = ("cz-police", "kz-mvd", "am-police", "md-police", "caricc")
+CENTRAL = "interpol-gs"
+# Unconnected after this long, an endpoint is not going to connect.
+CONNECT_WITHIN_S = 20.0
+
+
+class Federation:
+    """A gateway, a central node and five endpoints in one folder."""
+
+    def __init__(self, root: Path) -> None:
+        """Live in `root`, which is empty or not there yet."""
+        self.root = root
+        self.gateway_file = root / "gateway" / "gateway.toml"
+        logs = root / "logs"
+        self.gateway = Program("gateway", ["gateway", "run", "--config", str(self.gateway_file)], logs / "gateway.log")
+        central_file = str(root / "central" / "central.toml")
+        self.central = Program("central node", ["central", "run", "--config", central_file], logs / "central.log")
+        self.endpoints = {
+            name: Program(name, ["endpoint", "run", "--config", str(self.endpoint_file(name))], logs / f"{name}.log")
+            for name in ENDPOINTS
+        }
+
+    def make(self) -> None:
+        """Make every file of the federation: keys, certificates, directory, settings."""
+        self.accord("init", "--demo", str(self.root))
+        (self.root / "logs").mkdir()
+
+    def start(self) -> None:
+        """Start the gateway, then everybody who connects to it."""
+        self.start_gateway()
+        self.central.start()
+        for endpoint in self.endpoints.values():
+            endpoint.start()
+
+    def start_gateway(self) -> None:
+        """Start the gateway and wait until it says that it is ready."""
+        self.gateway.start()
+        self.gateway.wait_until(self.gateway_ready)
+
+    def stop(self) -> None:
+        """End every process that was started here."""
+        for program in (*self.endpoints.values(), self.central, self.gateway):
+            program.stop()
+
+    def settings(self) -> GatewaySettings:
+        """Return the gateway's settings."""
+        return load(self.gateway_file, GatewaySettings, {}).values
+
+    def gateway_ready(self) -> bool:
+        """Tell whether the gateway says that it is ready."""
+        inspection = self.settings().inspection
+        try:
+            with urlopen(f"http://{inspection.host}:{inspection.port}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (URLError, OSError):
+            return False
+
+    def endpoint_file(self, authority: str) -> Path:
+        """Return where the settings of an endpoint lie."""
+        return self.root / "endpoints" / authority / "endpoint.toml"
+
+    def accord(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one command of an operator.
+
+        Raises:
+            ConfigurationError: it failed; its own words say why.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *arguments], capture_output=True, text=True, timeout=60, check=False
+        )
+        if done.returncode != 0:
+            raise ConfigurationError(
+                f"`accord {' '.join(arguments)}` failed: {done.stderr.strip()}", f"see {self.root}"
+            )
+        return done
+
+    @asynccontextmanager
+    async def desk(self, authority: str) -> AsyncIterator[Desk]:
+        """Give the local interface of an endpoint, once it is there and connected."""
+        folder = self.root / "endpoints" / authority / "data"
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            while not await _connected(folder):
+                await asyncio.sleep(0.05)
+        async with other_desk(folder) as desk:
+            if desk is None:
+                raise PeerError(f"the endpoint of `{authority}` has ended")
+            yield desk
+
+
+async def _connected(folder: Path) -> bool:
+    async with other_desk(folder) as desk:
+        if desk is None:
+            return False
+        try:
+            return (await desk.call("health", Nothing(), Health)).connected
+        except PeerError:
+            return False
