@@ -135,17 +135,16 @@ class TrustedDirectory:
         if grants is not None and grants.number > self._grants_number_min:
             self._grants_number_min = grants.number
             write_private_file(self._kept / GRANTS_NUMBER, f"{grants.number}\n".encode())
-        before = self.current
-        if before is not None and before.edition.key_set == directory.edition.key_set:
-            self._forget(before)
+        self._prune()
 
-    def _forget(self, superseded: Directory) -> None:
-        """Drop an edition that no later one rests on: one that did not itself change the key set."""
-        path = self._kept / file_name(superseded.edition.number)
-        older = [other for other in sorted(self._kept.glob(f"[0-9]*{SUFFIX}")) if other.name < path.name]
-        key_set = self._pinned if not older else read_unverified(read_edition(older[-1])).edition.key_set
-        if key_set == superseded.edition.key_set:
-            path.unlink(missing_ok=True)
+    def _prune(self) -> None:
+        """Drop editions that no later one rests on: all but the newest and those that changed the key set."""
+        key_set = self._pinned
+        for path in sorted(self._kept.glob(f"[0-9]*{SUFFIX}"))[:-1]:
+            own = read_unverified(read_edition(path)).edition.key_set
+            if own == key_set:
+                path.unlink()
+            key_set = own
 
     def _read_grants_number(self) -> int:
         path = self._kept / GRANTS_NUMBER
