@@ -114,6 +114,11 @@ def _checkpoints() -> list[Vector]:
         ("size-altered", "One leaf more than was signed.", given(good.replace(b"\n5\n", b"\n6\n"))),
         ("leading-zero", "A size with a zero before it.", given(_signed_text(f"{ORIGIN}\n05\n{_root_text(5)}\n"))),
         (
+            "text-of-another-ledger",
+            "The first line names another ledger, the signature this one.",
+            given(_signed_text(_plain(5).replace(ORIGIN, OTHER_ORIGIN))),
+        ),
+        (
             "extension-line",
             "A fourth line: others could not audit it.",
             given(_signed_text(f"{ORIGIN}\n5\n{_root_text(5)}\nmore\n")),
@@ -232,16 +237,23 @@ def _altered_receipts() -> list[Vector]:
             receipt(),
             object_sha256=digest_text("my own message"),
         ),
-        _refused("record-not-canonical", "A space at the end of the record, hashed and signed as it is.", _spaced()),
+        _refused(
+            "record-not-canonical",
+            "A space at the end of the record, hashed and signed as it is.",
+            _alone(canonical.encode(_record(INDEX)) + b" "),
+        ),
+        _refused(
+            "of-another-network",
+            "A record of another network, hashed and signed as it is.",
+            _alone(canonical.encode(replace(_record(INDEX), network="accord-other"))),
+        ),
     ]
 
 
-def _spaced() -> bytes:
-    raw = canonical.encode(_record(INDEX)) + b" "
-    leaf = leaf_hash(leaf_data(salt(INDEX), raw))
-    return receipt(
-        record_bytes=raw, index=0, path=[], checkpoint_note=sign_checkpoint(ORIGIN, 1, leaf, key("checkpoint")).note
-    )
+def _alone(record_bytes: bytes) -> bytes:
+    """The receipt of whatever is given as the only record of the ledger, hashed and signed as it is."""
+    head = sign_checkpoint(ORIGIN, 1, leaf_hash(leaf_data(salt(0), record_bytes)), key("checkpoint"))
+    return receipt(0, 1, record_bytes=record_bytes, checkpoint_note=head.note)
 
 
 def _forged_receipts() -> list[Vector]:
