@@ -1,14 +1,19 @@
 """Two authorities, a fake gateway and their endpoints, for tests."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.domain.directory import Directory, Edition
-from gateway.endpoint.client import Endpoint, Post
+from gateway.endpoint import evidence, outbox
+from gateway.endpoint.client import Endpoint, Post, SentMessage
 from gateway.endpoint.identity import GatewayAddress, Identity, KeyRing
 from gateway.endpoint.keeping import Notice
 from gateway.endpoint.limits import EndpointLimits
+from gateway.endpoint.office import Office
+from gateway.endpoint.timeline import timeline
+from gateway.endpoint.words import Timeline
 from tests.endpoint.fake_gateway import FakeGateway
 from tests.federation import NETWORK, Federation, Member, now_ms
 from tests.wire.certificates import Issued, PrivateCa
@@ -59,7 +64,9 @@ class World:
             notify=notify,
         )
 
-    def post(self, originator: str = CZ, recipients: tuple[str, ...] = (KZ,), body: bytes = b"body", **changes: object) -> Post:
+    def post(
+        self, originator: str = CZ, recipients: tuple[str, ...] = (KZ,), body: bytes = b"body", **changes: object
+    ) -> Post:
         """Return a message to send."""
         return Post(self.federation.draft(originator, **changes), body, recipients)
 
@@ -79,3 +86,34 @@ async def world(folder: Path) -> AsyncIterator[World]:
         yield made
     finally:
         await made.gateway.stop()
+
+
+async def eventually(holds: Callable[[], object], timeout_s: float = 5.0) -> None:
+    """Wait until something holds.
+
+    Raises:
+        AssertionError: it did not, in time.
+    """
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + timeout_s
+    while not holds():
+        assert loop.time() < end_s, "it did not come true in time"
+        await asyncio.sleep(0.005)
+
+
+def office(endpoint: Endpoint) -> Office:
+    """Return what a person would work with."""
+    return Office(endpoint, None, now_ms)
+
+
+def state(endpoint: Endpoint, sent: SentMessage, at_ms: int | None = None) -> Timeline:
+    """Return the timeline of something sent."""
+    keeping = endpoint.keeping
+    row = outbox.find(keeping.journal, sent.id, None)
+    assert row is not None
+    return timeline(row, evidence.outcomes(keeping.journal, sent.sha256), at_ms or now_ms(), 3_600_000)
+
+
+def alarms(endpoint: Endpoint) -> list[str]:
+    """Return the kinds of all open alarms, oldest first."""
+    return [row.kind for row in reversed(endpoint.keeping.alarms.rows(100, True))]

@@ -117,9 +117,9 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_waiting ON inbox (sequence) WHERE handed_over_at_ms IS NULL AND status = 'consigned';
 CREATE INDEX inbox_replies ON inbox (in_reply_to) WHERE in_reply_to IS NOT NULL;
 
--- Acknowledgements owed; a row goes when the gateway's receipt for its batch is here.
+-- Acknowledgements owed; a row goes when the gateway's receipt for its batch is here. Numbers never come again.
 CREATE TABLE acknowledgement (
-    sequence      INTEGER PRIMARY KEY,
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
     header_sha256 BLOB    NOT NULL,
     originator    TEXT    NOT NULL,
     status        TEXT    NOT NULL,
