@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from gateway.domain.errors import FormatError
-from gateway.domain.names import AuthorityId, Code, PartyId
+from gateway.domain.names import Code
 
 DATABASE = "travel-documents"
 # Exactly these: a forged document is another kind of message, never a status (CZ-07, CZ-10).
@@ -32,8 +32,9 @@ _SEPARATORS = {"Zs", "Pd", "Cf"}
 _FILLER = "<"
 
 Conditions = Annotated[tuple[Code, ...], Meta(max_length=8)]
-# Authorities or whole parties from whom the owner withholds a record.
-Withheld = Annotated[tuple[AuthorityId | PartyId, ...], Meta(max_length=64)]
+# Authorities (`cz-police`) or whole parties (`CZ`) from whom the owner withholds a record.
+Whom = Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9-]{1,62}|[A-Z][A-Z0-9-]{1,31})\Z")]
+Withheld = Annotated[tuple[Whom, ...], Meta(max_length=64)]
 
 
 class Record(Struct, frozen=True):

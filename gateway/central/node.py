@@ -39,7 +39,7 @@ class Node:
         self, endpoint: Endpoint, database: Database, key: LookupKey, clock: Callable[[], int], tell: Tell
     ) -> None:
         """Work on an open endpoint and an open database; `clock` tells milliseconds since the epoch."""
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._database = database
         self._key = key
         self._clock = clock
@@ -66,7 +66,7 @@ class Node:
             after = owed[-1].sequence
 
     async def _read(self) -> None:
-        async for message in self._endpoint.messages():
+        async for message in self.endpoint.messages():
             # Anything else is for people; it waits in the inbox, where `accord inbox` shows it.
             if message.header.kind in KINDS:
                 await self._arriving.put(message)
@@ -85,7 +85,7 @@ class Node:
 
     async def _take(self, batch: Sequence[Message]) -> list[Owed]:
         at_ms = self._clock()
-        directory = self._endpoint.directory
+        directory = self.endpoint.directory
         tasks = [read_request(_arrived(message), directory, self._key, at_ms) for message in batch]
         return await self._database.take(tasks, at_ms)
 
@@ -97,7 +97,7 @@ class Node:
             self._tell("answers-expired", len(owed) - len(timely))
         posts = [self._post(each) for each in timely]
         try:
-            await self._patiently(lambda: self._endpoint.send_all(posts))
+            await self._patiently(lambda: self.endpoint.send_all(posts))
             self.served.update(each.message.kind for each in timely)
         except (FormatError, TrustError):
             await self._send_one_by_one(timely)
@@ -109,7 +109,7 @@ class Node:
         for each in owed:
             post = self._post(each)
             try:
-                await self._patiently(partial(self._endpoint.send, post))
+                await self._patiently(partial(self.endpoint.send, post))
                 self.served[each.message.kind] += 1
             except (FormatError, TrustError):
                 self._tell("recipient-unreachable", 1)
@@ -123,13 +123,13 @@ class Node:
                 inbox.hand_over(connection, message.header_sha256, at_ms, tell=False)
                 inbox.destroy(connection, message.header_sha256, at_ms)
 
-        await self._endpoint.keeping.journal.write(change)
-        self._endpoint.keeping.acknowledging.wake.set()
+        await self.endpoint.keeping.journal.write(change)
+        self.endpoint.keeping.acknowledging.wake.set()
 
     def _post(self, owed: Owed) -> Post:
         message = owed.message
         recipients = (message.recipient,)
-        return Post(draft(message, self._endpoint.network, self._endpoint.authority), message.plaintext, recipients)
+        return Post(draft(message, self.endpoint.network, self.endpoint.authority), message.plaintext, recipients)
 
     async def _patiently(self, step: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Do a step again until there is room for it and trust in the directory."""
@@ -140,16 +140,16 @@ class Node:
                 self._tell("waiting-for-room", 0)
                 await asyncio.sleep(error.retry_after_s)
             except TrustError:
-                if self._trusting():
+                if await self._trusting():
                     # It is about one recipient's key then; waiting would not mend that.
                     raise
                 self._tell("waiting-for-trust", 0)
                 await asyncio.sleep(TRUST_RETRY_S)
 
-    def _trusting(self) -> bool:
+    async def _trusting(self) -> bool:
         try:
-            self._endpoint.keeping.alarms.check(None)
-            return self._endpoint.directory is not None
+            await self.endpoint.send_all(())
+            return self.endpoint.directory is not None
         except GatewayError:
             return False
 

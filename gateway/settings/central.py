@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from gateway.central.outgoing import Handling
+from gateway.domain.names import Digest
 from gateway.store.limits import WriterLimits
 
 _TEMPLATE = """\
@@ -17,6 +18,9 @@ data_folder = "{data_folder}"
 # 32 random bytes under which document numbers are stored; made at the first start if neither this file nor any
 # record exists. Without it the records cannot be searched: keep a copy, apart from the copies of the records.
 lookup_key_file = "{lookup_key_file}"
+
+# The public key of the grants that this node signed (base64url). Grants under another key count for nothing (CA-12).
+grants_key = "{grants_key}"
 
 [handling]
 # The least that an answer is marked with. It is the same for a hit and for a search that found nothing.
@@ -33,12 +37,19 @@ class CentralSettings(Struct, frozen=True, forbid_unknown_fields=True):
     endpoint_file: str
     data_folder: str
     lookup_key_file: str
+    grants_key: Digest
     handling: Handling = Handling()
     writer: WriterLimits = WriterLimits()
 
 
 def central_toml(
-    endpoint_file: str = "endpoint.toml", data_folder: str = "records", lookup_key_file: str = "lookup.key"
+    *,
+    grants_key: str,
+    endpoint_file: str = "endpoint/endpoint.toml",
+    data_folder: str = "data",
+    lookup_key_file: str = "lookup.key",
 ) -> str:
-    """Return an annotated `central.toml`."""
-    return _TEMPLATE.format(endpoint_file=endpoint_file, data_folder=data_folder, lookup_key_file=lookup_key_file)
+    """Return an annotated `central.toml`; `grants_key` is the public one, base64url."""
+    return _TEMPLATE.format(
+        endpoint_file=endpoint_file, data_folder=data_folder, lookup_key_file=lookup_key_file, grants_key=grants_key
+    )

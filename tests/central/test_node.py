@@ -3,9 +3,20 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from gateway.central.bodies import Put, Withdraw, read_answer, read_notice, read_reply
+from gateway.central.database import Database
+from gateway.central.node import Node
+from gateway.central.outgoing import draft
+from gateway.central.requests import Arrived, read_request
+from gateway.crypto.digests import encode_base64url
 from gateway.endpoint import inbox, outbox
+from gateway.endpoint.client import Endpoint, Post
+from gateway.endpoint.journal import Journal
+from tests.central.material import KEY
 from tests.central.world import CENTRAL, CZ, KZ, TIMEOUT_S, World, ask, world
+from tests.federation import NETWORK, now_ms
 
 PUT = Put("AB 123-456", "passport", "STOLEN", conditions=("no-arrest",))
 
@@ -110,3 +121,43 @@ async def test_node_cut_off_at_any_moment_answers_every_query_once(tmp_path: Pat
     assert [len(found) for found in answers] == [1] * 20
     # Twenty answers, one notice, and the reply to the record.
     assert len(posted) == 22
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+async def test_node_that_died_between_two_steps_goes_on_from_there(tmp_path: Path, steps: int) -> None:
+    """Decided; in the outbox too; forgotten by the database too: the next run adds just what is missing (P-07)."""
+    async with world(tmp_path) as made, made.endpoint(KZ) as kz:
+        await up(made, KZ)
+        sent = await kz.send_all([made.query(KZ, "AB123450"), made.query(KZ, "AB123451")])
+        async with made.endpoint(CENTRAL) as endpoint:
+            database = made.database()
+            await die_after(steps, endpoint, database)
+            await database.close()
+        async with made.node() as node:
+            for each in sent:
+                assert await kz.reply_to(each.sha256, CENTRAL, TIMEOUT_S) is not None
+            async with asyncio.timeout(TIMEOUT_S):
+                while inbox.waiting(node_journal(node), 0, 10):
+                    await asyncio.sleep(0.01)
+            posted = [row for row in outbox.newest(node_journal(node), 100) if row.kind == "message"]
+
+    assert len(posted) == 2
+
+
+async def die_after(steps: int, endpoint: Endpoint, database: Database) -> None:
+    """Do the first `steps` of what the node does with two queries, and no more."""
+    messages = endpoint.messages()
+    batch = [await anext(messages), await anext(messages)]
+    arrived = [Arrived(one.header, encode_base64url(one.header_sha256), one.plaintext) for one in batch]
+    tasks = [read_request(one, endpoint.directory, KEY, now_ms()) for one in arrived]
+    owed = await database.take(tasks, now_ms())
+    if steps > 1:
+        posts = [Post(draft(one.message, NETWORK, CENTRAL), one.message.plaintext, (KZ,)) for one in owed]
+        await endpoint.send_all(posts)
+    if steps > 2:
+        database.handed([one.sequence for one in owed])
+
+
+def node_journal(node: Node) -> Journal:
+    """Return the journal of the endpoint that a node works on."""
+    return node.endpoint.keeping.journal

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gateway.central import bodies
 from gateway.central.bodies import Change, Changes, Query
-from gateway.central.database import open_database
+from gateway.central.database import Database, open_database
 from gateway.central.documents import DATABASE
 from gateway.central.node import Node
 from gateway.central.outgoing import Desk, Handling
@@ -74,21 +74,27 @@ class World:
             limits=QUICK,
         )
 
+    def database(self) -> Database:
+        """Open the node's database, for a node or in its place."""
+        desk = Desk(Handling(), message_id)
+        limits = WriterLimits(disk_free_bytes_min=0)
+        return open_database(self.folder / "records", KEY, CENTRAL, NETWORK, desk, fail, limits)
+
     @asynccontextmanager
     async def node(self) -> AsyncIterator[Node]:
         """Run the central node until the block ends; again with the same data if entered again."""
-        desk = Desk(Handling(), message_id)
-        limits = WriterLimits(disk_free_bytes_min=0)
         async with self.endpoint(CENTRAL) as endpoint:
-            database = open_database(self.folder / "records", KEY, CENTRAL, NETWORK, desk, fail, limits)
+            database = self.database()
             node = Node(endpoint, database, KEY, now_ms, lambda *_: None)
             running = asyncio.create_task(node.run())
             try:
                 yield node
             finally:
-                running.cancel()
-                await asyncio.wait({running})
                 await database.close()
+                if not running.cancel():
+                    # It ended by itself: say why.
+                    await running
+                await asyncio.wait({running})
 
     def record(self, owner: str, *changes: Change) -> Post:
         """Return a message by which `owner` changes its records."""
