@@ -22,7 +22,7 @@ from gateway.crypto.digests import (
 from gateway.crypto.header import decode_header
 from gateway.crypto.keys import verify
 from gateway.crypto.wraps import PUBLIC_KEY_BYTES, WRAP_BYTES
-from gateway.domain.directory import Directory, ListedKey
+from gateway.domain.directory import Authority, Directory, ListedKey
 from gateway.domain.errors import FormatError, SignatureError
 from gateway.domain.message import (
     CLOCK_AHEAD_MS_MAX,
@@ -176,34 +176,38 @@ def _check_times(header: Header, at_ms: int) -> None:
 def _check_wraps(header: Header, wraps: Sequence[Wrap], directory: Directory, at_ms: int) -> None:
     if len(wraps) != len(header.recipients):
         raise FormatError("there are not as many wraps as recipients")
-    suite = header.suite
-    _check_suite(suite, header.originator, "originator", directory)
+    suite, keys = header.suite, directory.keys
+    _check_suite(suite, directory.authorities[header.originator], "originator")
     for recipient, wrap in zip(header.recipients, wraps, strict=True):
-        _check_suite(suite, recipient.authority, "recipient", directory)
-        listed = directory.keys.get(wrap.k)
+        listed = keys.get(wrap.k)
         if listed is None or listed.entry.kid != recipient.key or listed.authority.id != recipient.authority:
-            key = f"`{recipient.key}` in edition {directory.edition.number}"
-            raise FormatError(f"recipient `{recipient.authority}` has no key {key}, or its wrap is made to another")
+            raise _no_such_key(recipient, directory)
+        _check_suite(suite, listed.authority, "recipient")
         _check_recipient_key(suite, recipient, listed, directory, at_ms)
         check_wrap(suite, recipient, wrap)
 
 
-def _check_suite(suite: int, authority_id: str, what: str, directory: Directory) -> None:
-    authority = directory.authorities.get(authority_id)
-    if authority is None:
-        raise FormatError(f"{what} `{authority_id}` is not in edition {directory.edition.number}")
+def _no_such_key(recipient: Recipient, directory: Directory) -> FormatError:
+    where = f"in edition {directory.edition.number}"
+    if recipient.authority not in directory.authorities:
+        return FormatError(f"recipient `{recipient.authority}` is not {where}")
+    what = f"recipient `{recipient.authority}` has no key `{recipient.key}` {where}"
+    return FormatError(f"{what}, or its wrap is made to another")
+
+
+def _check_suite(suite: int, authority: Authority, what: str) -> None:
     if suite < authority.suite_min:
-        raise FormatError(f"suite {suite} is below the minimum {authority.suite_min} of {what} `{authority_id}`")
+        raise FormatError(f"suite {suite} is below the minimum {authority.suite_min} of {what} `{authority.id}`")
 
 
 def _check_recipient_key(suite: int, recipient: Recipient, listed: ListedKey, directory: Directory, at_ms: int) -> None:
-    what = f"key `{recipient.key}` of recipient `{recipient.authority}`"
-    if listed.entry.role != "wrap":
-        raise FormatError(f"{what} is none to wrap to")
-    if not directory.accepts_key(listed, at_ms):
-        raise FormatError(f"{what} is not in force in edition {directory.edition.number}")
-    if len(listed.public) != PUBLIC_KEY_BYTES[suite]:
-        raise FormatError(f"{what} is not of suite {suite}")
+    if listed.entry.role == "wrap" and len(listed.public) == PUBLIC_KEY_BYTES[suite]:
+        if directory.accepts_key(listed, at_ms):
+            return
+        why = f"not in force in edition {directory.edition.number}"
+    else:
+        why = f"none to wrap to in suite {suite}"
+    raise FormatError(f"key `{recipient.key}` of recipient `{recipient.authority}` is {why}")
 
 
 def check_wrap(suite: int, recipient: Recipient, wrap: Wrap) -> None:

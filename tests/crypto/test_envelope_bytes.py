@@ -107,7 +107,7 @@ def test_body_bound_and_signature_bound_hold_before_parsing() -> None:
 
 
 SECOND_SPELLINGS = {
-    "doubled key": b"\x85\xa1h\xc4\x01x" + RAW[1:],
+    "doubled key": b"\x85\xa1h\xc4\x02xx" + RAW[1:],
     "another order of keys": msgspec.msgpack.encode({name: getattr(WHOLE, name) for name in "shrc"}),
     "map of sixteen bits": b"\xde\x00\x04" + RAW[1:],
     "key of eight bits": RAW.replace(b"\xa1c\xc4", b"\xd9\x01c\xc4", 1),

@@ -124,7 +124,7 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     ),
     "empty": lambda: b"",
     "trailing byte": lambda: RAW + b"\x00",
-    "doubled key": lambda: b"\x84\xa1t\xa1x" + RAW[1:],
+    "doubled key": lambda: b"\x84" + RAW[1 : RAW.index(b"\xa1h")] + RAW[1:],
     "too large": lambda: RAW + bytes(STATEMENT_BYTES_MAX),
 }
 
