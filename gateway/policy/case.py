@@ -97,13 +97,6 @@ class Case(Struct, frozen=True):
         return name == source.originator or (keyed_to == "party" and self.ground.same_party(name, source.originator))
 
 
-def concerns(clause: Clause, kind: str, personal_data: bool) -> bool:
-    """Tell whether a clause speaks of information of this kind."""
-    if (clause.kinds and kind not in clause.kinds) or kind in clause.except_kinds:
-        return False
-    return clause.when == "always" or personal_data == (clause.when == "personal-data")
-
-
 def build_case(
     ground: Ground,
     header: Header,

@@ -23,7 +23,7 @@ from gateway.policy.case import Case, Finding, Stage, build_case, demand
 from gateway.policy.ground import Ground
 from gateway.policy.lanes import Lanes
 from gateway.policy.reasons import ORDER
-from gateway.policy.rules.registry import RULES, Check, Rules, checks
+from gateway.policy.rules.registry import RULES, Check, Rules, checks, citation_checks
 from gateway.policy.statements import judge_statement
 
 # A record holds 64 reasons (wire.md); what does not fit is counted in the last one.
@@ -155,9 +155,12 @@ class Judge:
     ) -> Decision:
         try:
             dispatched = stage == "dispatch"
-            if self._lanes is not None and self._lanes.permit(header, facts, peer, at_ms, link_rank, dispatched):
+            quick = self._lanes is not None and self._lanes.permit(header, facts, peer, at_ms, link_rank, dispatched)
+            if quick and not header.sources and not header.consents:
                 return self._permits[header.agreement]
             case = build_case(self.ground, header, roles, facts, peer, at_ms, stage, link_rank)
+            if quick and not findings(case, citation_checks(case)):
+                return self._permits[header.agreement]
             found = findings(case, self.checks(case))
             return self._decision(header.agreement, _sorted(found, "refuse"), _sorted(found, "flag"))
         except Exception as error:  # noqa: BLE001 - deciding is total: what cannot even be set up is refused.

@@ -3,9 +3,11 @@
 Immutable but for a bounded cache of what follows from both.
 """
 
+from typing import Any, NamedTuple
+
 from msgspec.structs import replace
 
-from gateway.domain.agreement import Agreement, Supersession
+from gateway.domain.agreement import Agreement, Clause, Supersession
 from gateway.domain.decision import EditionRef
 from gateway.domain.directory import Adherence, Authority, Directory
 from gateway.policy.agreements import Law
@@ -13,6 +15,28 @@ from gateway.policy.standing import Bond, bond_of
 
 # A pair of parties and an instrument each; a federation of 200 parties uses a fraction of its pairs.
 BONDS_MAX = 8_192
+# An instrument and a kind each; kinds are the senders' words.
+SPEAKING_MAX = 4_096
+
+
+def make_room(cache: dict[Any, Any], bound: int) -> None:
+    """Drop the oldest entry of a full cache."""
+    if len(cache) >= bound:
+        del cache[next(iter(cache))]
+
+
+def concerns(clause: Clause, kind: str, personal_data: bool) -> bool:
+    """Tell whether a clause speaks of information of this kind."""
+    if (clause.kinds and kind not in clause.kinds) or kind in clause.except_kinds:
+        return False
+    return clause.when == "always" or personal_data == (clause.when == "personal-data")
+
+
+class Speaking(NamedTuple):
+    """The clauses of one instrument that speak of one kind of information, and their types."""
+
+    clauses: tuple[Clause, ...]
+    types: frozenset[type[Clause]]
 
 
 class Ground:
@@ -38,6 +62,7 @@ class Ground:
                     for replaced in clause.replaces:
                         self._successors.setdefault(replaced, []).append((agreement_, clause))
         self._bonds: dict[tuple[str, str, str], Bond] = {}
+        self._speaking: dict[tuple[str, str, bool], Speaking] = {}
 
     def authority(self, name: str) -> Authority | None:
         """Return an authority that is listed, with its party, or None."""
@@ -61,9 +86,19 @@ class Ground:
         found = self._bonds.get(key)
         if found is None:
             found = self._superseded(agreement, low, high)
-            if len(self._bonds) >= BONDS_MAX:
-                del self._bonds[next(iter(self._bonds))]
+            make_room(self._bonds, BONDS_MAX)
             self._bonds[key] = found
+        return found
+
+    def speaking(self, agreement: Agreement, kind: str, personal_data: bool) -> Speaking:
+        """Return the clauses of `agreement` that concern such information."""
+        key = (agreement.id, kind, personal_data)
+        found = self._speaking.get(key)
+        if found is None:
+            clauses = tuple(clause for clause in agreement.clauses if concerns(clause, kind, personal_data))
+            found = Speaking(clauses, frozenset(type(clause) for clause in clauses))
+            make_room(self._speaking, SPEAKING_MAX)
+            self._speaking[key] = found
         return found
 
     def _superseded(self, agreement: Agreement, first: str, second: str) -> Bond:

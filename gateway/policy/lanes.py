@@ -1,13 +1,11 @@
 """Say yes quickly. Never say no.
 
-Most messages cite nothing and are permitted. For those, what the rules would say is compiled once: a lane
+Most messages are permitted, and most cite nothing. For those, what the rules would say is compiled once: a lane
 (party, party, instrument) with the interval in which nothing restricts it, a profile (instrument, kind, personal
 data or not) and a mandate an authority, with purposes and subjects as bits. Whatever is not plainly permitted, or
 would be flagged, is left to the rules, which alone explain. A lane is a cache of what they say, never a rule of
 its own: tests/reference compares both with a third voice.
 """
-
-from typing import Any
 
 from msgspec import Struct
 
@@ -17,8 +15,8 @@ from gateway.domain.facts import Facts
 from gateway.domain.label import RANK
 from gateway.domain.message import Header
 from gateway.domain.session import Peer
-from gateway.policy.case import concerns, holds
-from gateway.policy.ground import Ground
+from gateway.policy.case import holds
+from gateway.policy.ground import Ground, concerns, make_room
 from gateway.policy.profiles import UNKNOWN, Bits, Profile, compile_profile, declares_enough
 
 # Bounds of the caches; kinds are the senders' words, so profiles are bounded too.
@@ -59,11 +57,11 @@ class Lanes:
     def permit(
         self, header: Header, facts: Facts, peer: Peer | None, at_ms: int, link_rank: int | None, answered: bool
     ) -> bool:
-        """Tell whether `header` is plainly permitted, with nothing to flag; False says only: ask the rules.
+        """Tell whether `header`, but for what it cites, is plainly permitted, with nothing to flag.
 
-        `answered`: that the message answered is there was judged before.
+        False says only: ask the rules. `answered`: that the message answered is there was judged before.
         """
-        if at_ms >= self._until_ms or header.sources or header.consents or not header.recipients:
+        if at_ms >= self._until_ms or not header.recipients:
             return False
         label = header.label
         key = (header.agreement, header.kind, label.personal_data)
@@ -132,14 +130,14 @@ class Lanes:
         interval = bond.clear(at_ms) if bond else None
         if bond is None or interval is None:
             return None
-        _make_room(self._lanes, LANES_MAX)
+        make_room(self._lanes, LANES_MAX)
         lane = self._lanes[key] = Lane(*interval, bond.reserved)
         return lane
 
     def _profile(self, key: tuple[str, str, bool]) -> Profile | None:
         agreement = self._ground.agreements.get(key[0])
         profile = compile_profile(agreement, key[1], key[2], self._bits) if agreement else None
-        _make_room(self._profiles, PROFILES_MAX)
+        make_room(self._profiles, PROFILES_MAX)
         self._profiles[key] = profile
         return profile
 
@@ -155,11 +153,6 @@ class Lanes:
 
     def _is_private(self, authority: Authority) -> bool:
         return self._ground.directory.parties[authority.party].kind == "private"
-
-
-def _make_room(cache: dict[Any, Any], bound: int) -> None:
-    if len(cache) >= bound:
-        del cache[next(iter(cache))]
 
 
 def _link_carries(header: Header, profile: Profile, peer: Peer | None, link_rank: int | None) -> bool:

@@ -13,8 +13,7 @@ from msgspec.structs import replace
 from gateway.domain import agreement as law
 from gateway.domain.agreement import Agreement, Clause
 from gateway.domain.message import Header
-from gateway.policy.case import concerns
-from gateway.policy.ground import Ground
+from gateway.policy.ground import Ground, concerns
 
 # A bit that no profile has: a code that no instrument knows.
 UNKNOWN = 1

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gateway.domain.agreement import ThirdParty
 from gateway.domain.facts import Facts, SourceFact
 from gateway.domain.statement import Consent, ConsentRevocation
-from gateway.policy.case import Finding, concerns, demand, follow, listed
+from gateway.policy.case import Finding, demand, follow, listed
 from gateway.policy.ground import Ground
 
 
@@ -80,13 +80,8 @@ def _provides(ground: Ground, provider: str, fact: SourceFact) -> bool:
     if provider == fact.originator:
         return True
     agreement = ground.agreements.get(fact.agreement)
-    clauses = agreement.clauses if agreement else ()
-    by_party = any(
-        isinstance(clause, ThirdParty)
-        and clause.keyed_to == "party"
-        and concerns(clause, fact.kind, fact.label.personal_data)
-        for clause in clauses
-    )
+    clauses = ground.speaking(agreement, fact.kind, fact.label.personal_data).clauses if agreement else ()
+    by_party = any(isinstance(clause, ThirdParty) and clause.keyed_to == "party" for clause in clauses)
     return by_party and ground.same_party(provider, fact.originator)
 
 

@@ -129,6 +129,7 @@ def directory(
     not_after_ms: int = at("2030-01-01"),
     private: Sequence[str] = (),
     grants_not_after_ms: int = at("2030-01-01"),
+    parties: Sequence[str] = PARTIES,
 ) -> Directory:
     """Return an edition that names the law as it is shipped."""
     digests = law().digests if law_digests is None else law_digests
@@ -151,7 +152,7 @@ def directory(
                 party,
                 None,
             )
-            for party in PARTIES
+            for party in parties
         ),
         authorities=tuple(authorities),
         adherences=tuple(adherences),

@@ -11,13 +11,18 @@ from gateway.domain import agreement as law
 from gateway.domain.agreement import Clause
 from gateway.domain.facts import SourceFact
 from gateway.policy import consents
-from gateway.policy.case import Case, Citation, Finding, concerns, demand
+from gateway.policy.case import Case, Citation, Finding, demand
 from gateway.policy.rules import access, agreement, form, purpose, third_party
 
 HouseRule = Callable[[Case], Iterator[Finding]]
 # Each function takes the clause type that it is registered for; the table is what ties the two.
 OwnRule = Callable[[Any, Case], Iterator[Finding]]
 SourcedRule = Callable[[Any, Case, SourceFact], Iterator[Finding]]
+
+
+# Without these an instrument would permit by silence.
+OWN_NEEDED: frozenset[type[Clause]] = frozenset({law.Kinds, law.Purposes, law.Subjects})
+SOURCED_NEEDED: frozenset[type[Clause]] = frozenset({law.OtherUse, law.ThirdParty, law.Conditions, law.Confidentiality})
 
 
 def edition_current(case: Case) -> Iterator[Finding]:
@@ -29,32 +34,27 @@ def edition_current(case: Case) -> Iterator[Finding]:
 
 
 def clauses_speak(case: Case) -> Iterator[Finding]:
-    """ACC-05: for what must be regulated some clause speaks of this message and of each cited source."""
-    header = case.header
+    """ACC-05: for kinds, purposes and subjects some clause of the instrument speaks of this message."""
     if case.agreement is not None:
-        yield from _silent(
-            (law.Kinds, law.Purposes, law.Subjects), case.agreement, header.kind, header.label.personal_data
-        )
+        yield from _silent(case, case.agreement, OWN_NEEDED, case.header.kind, case.header.label.personal_data)
+
+
+def source_clauses_speak(case: Case) -> Iterator[Finding]:
+    """ACC-05: for use, transfer, conditions and marking some clause speaks of each cited source."""
     for fact, instrument in case.citations:
         if instrument is not None:
-            yield from _silent(
-                (law.OtherUse, law.ThirdParty, law.Conditions, law.Confidentiality),
-                instrument,
-                fact.kind,
-                fact.label.personal_data,
-            )
+            yield from _silent(case, instrument, SOURCED_NEEDED, fact.kind, fact.label.personal_data)
 
 
 def _silent(
-    needed: tuple[type[Clause], ...], instrument: law.Agreement, kind: str, personal: bool
+    case: Case, instrument: law.Agreement, needed: frozenset[type[Clause]], kind: str, personal: bool
 ) -> Iterator[Finding]:
-    for type_ in needed:
-        speaking = (clause for clause in instrument.clauses if isinstance(clause, type_))
-        if not any(concerns(clause, kind, personal) for clause in speaking):
-            yield demand("clause-missing", "ACC-05", f"{instrument.id}: {type_.__struct_config__.tag}")
+    for missing in needed - case.ground.speaking(instrument, kind, personal).types:
+        yield demand("clause-missing", "ACC-05", f"{instrument.id}: {missing.__struct_config__.tag}")
 
 
-HOUSE: tuple[HouseRule, ...] = (
+# What is asked of every message, and what only of one that cites others.
+UNCITED: tuple[HouseRule, ...] = (
     edition_current,
     clauses_speak,
     access.authorities_listed,
@@ -65,12 +65,16 @@ HOUSE: tuple[HouseRule, ...] = (
     agreement.govern,
     purpose.mandates,
     purpose.subjects_known,
+    third_party.reply_available,
+)
+CITED: tuple[HouseRule, ...] = (
+    source_clauses_speak,
     third_party.sources_available,
     third_party.sources_governed,
-    third_party.reply_available,
     consents.stand,
     consents.conditions_kept,
 )
+HOUSE = (*UNCITED, *CITED)
 OWN: dict[type[Clause], OwnRule] = {
     law.Entry: agreement.entered,
     law.Exit: agreement.ended,
@@ -133,21 +137,30 @@ def checks(case: Case, rules: Rules = RULES) -> list[Check]:
     """Return every rule that has to be silent before the message of `case` may pass; their order means nothing."""
     found = [Check(rule, None, None) for rule in rules.house]
     header = case.header
-    for clause in case.agreement.clauses if case.agreement else ():
-        if type(clause) in WITNESS or type(clause) in rules.sourced:
-            continue
-        if concerns(clause, header.kind, header.label.personal_data):
+    for clause in _speaking(case, case.agreement, header.kind, header.label.personal_data):
+        if type(clause) not in WITNESS and type(clause) not in rules.sourced:
             found.append(Check(rules.own.get(type(clause), _unjudged), clause, None))
     for citation in case.citations:
-        found += _source_checks(citation, rules)
+        found += _source_checks(case, citation, rules)
     return found
 
 
-def _source_checks(citation: Citation, rules: Rules) -> Iterator[Check]:
+def citation_checks(case: Case) -> list[Check]:
+    """Return, of the rules we ship, those that a message meets only because it cites others."""
+    found = [Check(rule, None, None) for rule in CITED]
+    for citation in case.citations:
+        found += _source_checks(case, citation, RULES)
+    return found
+
+
+def _source_checks(case: Case, citation: Citation, rules: Rules) -> Iterator[Check]:
     fact, instrument = citation
-    for clause in instrument.clauses if instrument else ():
+    for clause in _speaking(case, instrument, fact.kind, fact.label.personal_data):
         if type(clause) in WITNESS or type(clause) in rules.own:
             continue
-        if concerns(clause, fact.kind, fact.label.personal_data):
-            rule = rules.sourced.get(type(clause))
-            yield Check(rule, clause, fact) if rule else Check(_unjudged, clause, None)
+        rule = rules.sourced.get(type(clause))
+        yield Check(rule, clause, fact) if rule else Check(_unjudged, clause, None)
+
+
+def _speaking(case: Case, instrument: law.Agreement | None, kind: str, personal: bool) -> tuple[Clause, ...]:
+    return case.ground.speaking(instrument, kind, personal).clauses if instrument else ()
