@@ -4,9 +4,10 @@ import sqlite3
 
 from msgspec import Struct
 
-from gateway.endpoint.alarms import Alarm, AlarmedError
+from gateway.endpoint.alarms import HISTORIES, Alarm, AlarmedError
 from gateway.endpoint.evidence import forget_heads
 from gateway.endpoint.journal import Journal
+from gateway.endpoint.outbox import annul
 
 
 class Raised(Struct, frozen=True):
@@ -47,6 +48,8 @@ class AlarmBook:
                 " ON CONFLICT DO NOTHING",
                 values,
             )
+            if alarm.kind in HISTORIES and alarm.origin is not None:
+                annul(connection, alarm.origin)
 
         await self._journal.write(change, len(alarm.evidence))
 
@@ -95,7 +98,7 @@ class AlarmBook:
             connection.execute(
                 "UPDATE alarm SET settled_at_ms = ?, settled_because = ? WHERE number = ?", (at_ms, because, number)
             )
-            if found.origin is not None and found.kind in ("two-histories", "history-shrunk"):
+            if found.origin is not None and found.kind in HISTORIES:
                 forget_heads(connection, found.origin)
             if found.kind == "foreign-key":
                 connection.execute(

@@ -24,8 +24,10 @@ AlarmKind = Literal[
     "evidence-false",
     "outcome-owed",
 ]
+# A ledger that is not the one that was signed before.
+HISTORIES: frozenset[str] = frozenset({"two-histories", "history-shrunk"})
 # These say that a gateway or the directory lies about what everybody must be able to rely on.
-LATCHING: frozenset[str] = frozenset({"two-histories", "history-shrunk", "foreign-key", "two-editions"})
+LATCHING: frozenset[str] = HISTORIES | {"foreign-key", "two-editions"}
 
 
 class Alarm(Struct, frozen=True):

@@ -117,10 +117,33 @@ def mark_sent(connection: sqlite3.Connection, sequences: Sequence[int], at_ms: i
 def receipted(connection: sqlite3.Connection, sequence: int, receipt: Receipt, permitted: bool, at_ms: int) -> None:
     """Keep a verified receipt. A refused parcel has no outcome to wait for and gives up its bytes."""
     connection.execute(
-        "UPDATE outbox SET receipt = ?, permitted = ?, ledger_index = ?, origin = ?, receipted_at_ms = ?,"
+        "UPDATE outbox SET receipt = ?, permitted = ?, ledger_index = ?, tree_size = ?, origin = ?, receipted_at_ms = ?,"
         " sent_at_ms = ifnull(sent_at_ms, ?), raw = CASE WHEN ? AND kind = 'message' THEN raw END"
         " WHERE sequence = ? AND receipt IS NULL",
-        (receipt.raw, permitted, receipt.index, receipt.record.origin, at_ms, at_ms, permitted, sequence),
+        (
+            receipt.raw,
+            permitted,
+            receipt.index,
+            receipt.checkpoint.size,
+            receipt.record.origin,
+            at_ms,
+            at_ms,
+            permitted,
+            sequence,
+        ),
+    )
+
+
+def annul(connection: sqlite3.Connection, origin: str) -> None:
+    """Take back receipts under tree heads that were never proven: that history turned out to be another one.
+
+    The alarm keeps the heads. What has its bytes still is sent again once the alarm is settled.
+    """
+    connection.execute(
+        "UPDATE outbox SET receipt = NULL, permitted = NULL, ledger_index = NULL, tree_size = NULL,"
+        " receipted_at_ms = NULL WHERE origin = ?1 AND raw IS NOT NULL AND tree_size IN"
+        " (SELECT size FROM checkpoint WHERE origin = ?1 AND NOT proven)",
+        (origin,),
     )
 
 

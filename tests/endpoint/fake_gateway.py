@@ -104,6 +104,7 @@ class FakeGateway:
         self.ledger = FakeLedger(federation.checkpoint_key, reference)
         self.port = 0
         self.lines: list[Line] = []
+        self.seen_lines: list[Line] = []
         self.connections = 0
         # (originator, id) to (digest, answer), statements under their digest: what was recorded, once.
         self.recorded: dict[tuple[str, str], tuple[bytes, Answer]] = {}
@@ -171,6 +172,7 @@ class FakeGateway:
         socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=4 * 1024 * 1024, compress=False)
         await socket.prepare(request)
         line = Line(entry[0].id, socket)
+        self.seen_lines.append(line)
         self.connections += 1
         if self.manners.speaks:
             await line.say(self.manners.hello(self._hello()))

@@ -72,6 +72,7 @@ CREATE TABLE outbox (
     receipt         BLOB,
     permitted       INTEGER CHECK (permitted IN (0, 1)),
     ledger_index    INTEGER,
+    tree_size       INTEGER,
     receipted_at_ms INTEGER,
     -- Declined without a record: the gateway could not even recognise it, so there is no evidence.
     declined_code   TEXT,

@@ -1,0 +1,371 @@
+"""Rude gateways and a rude network: what they do is seen, kept as evidence, and changes nothing (threats E, G, N)."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.crypto.digests import decode_base64url, pae, payload_type
+from gateway.crypto.envelope import decode_envelope
+from gateway.crypto.keys import generate, verify
+from gateway.crypto.receipt import verify_receipt
+from gateway.domain.directory import Edition, KeyEntry
+from gateway.domain.errors import TrustError
+from gateway.domain.session import Delivery, Evidence
+from gateway.endpoint import inbox
+from gateway.endpoint.alarms import AlarmedError
+from gateway.endpoint.words import Named, SettleRequest
+from gateway.wire.frames import EndpointHello
+from tests.endpoint.cutting import CuttingProxy
+from tests.endpoint.fake_ledger import FakeLedger
+from tests.endpoint.test_exchange import take
+from tests.endpoint.world import CZ, KZ, QUICK, World, alarms, eventually, office, state, world
+from tests.federation import NETWORK, ORIGIN, listed
+
+
+def _bare(_: bytes) -> bytes:
+    return b""
+
+
+def _flipped(raw: bytes) -> bytes:
+    middle = len(raw) // 2
+    return raw[:middle] + bytes([raw[middle] ^ 1]) + raw[middle + 1 :]
+
+
+def _foreign(made: World) -> Callable[[bytes], bytes]:
+    """Receipts out of a ledger of the gateway's name that somebody else keeps."""
+    forged = FakeLedger(generate("checkpoint"), made.gateway.ledger.edition)
+    return lambda _: forged.append("submission-acceptance", "header", bytes(32))
+
+
+def _of_another(made: World) -> Callable[[bytes], bytes]:
+    """A true receipt, for another message."""
+    other = made.gateway.ledger.append("submission-acceptance", "header", bytes(32))
+    return lambda _: other
+
+
+@pytest.mark.parametrize("kind", ["bare", "flipped", "foreign", "of-another"])
+async def test_threat_e20_g2_receipt_that_proves_nothing_is_none(tmp_path: Path, kind: str) -> None:
+    """A forged, bare, altered or borrowed receipt is an alarm; the message stays unreceipted and is sent again."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz:
+        assert await cz.link.until_connected(5)
+        lie = {"bare": _bare, "flipped": _flipped, "foreign": _foreign(made), "of-another": _of_another(made)}[kind]
+        made.gateway.manners.receipt = lie
+        sent = await cz.send(made.post())
+        await eventually(lambda: "receipt-false" in alarms(cz))
+        assert state(cz, sent).state in ("queued", "sent")
+        made.gateway.manners.receipt = lambda raw: raw
+
+        assert await cz.answered(sent.sha256, 5) is not None
+        assert state(cz, sent).state == "accepted"
+        assert len(made.gateway.effects) == 1
+
+
+async def test_threat_g2_delivery_without_a_receipt_reaches_nobody(tmp_path: Path) -> None:
+    """A bare delivery is neither handed over nor acknowledged; the next, honest one is."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ) as kz:
+        assert await cz.link.until_connected(5)
+        assert await kz.link.until_connected(5)
+        made.gateway.manners.delivery = lambda one: (Delivery(one.header_sha256, one.envelope, b"", one.attempt),)
+        await cz.send(made.post(body=b"bare"))
+        await eventually(lambda: "delivery-unproven" in alarms(kz))
+        assert inbox.unread(kz.keeping.journal) == 0
+        assert made.gateway.acknowledged == []
+
+        made.gateway.manners.delivery = lambda one: (one,)
+        await cz.send(made.post(body=b"whole"))
+        assert [message.plaintext for message in await take(kz, 2)] == [b"bare", b"whole"]
+
+
+async def test_threat_g3_two_histories_end_all_trust(tmp_path: Path) -> None:
+    """A gateway that shows another history is seen at once; the alarm is durable, holds both notes, and ends trust."""
+    async with world(tmp_path) as made:
+        async with made.endpoint(CZ) as cz:
+            assert await cz.link.until_connected(5)
+            for _ in range(3):
+                await cz.answered((await cz.send(made.post())).sha256, 5)
+            await eventually(lambda: cz.keeping.chain(ORIGIN).proven == made.gateway.ledger.checkpoint())
+            seen = made.gateway.ledger.checkpoint()
+            made.gateway.ledger = made.gateway.ledger.fork(keep=1)
+            made.gateway.ledger.append("submission-acceptance", "header", bytes(32))
+            sent = await cz.send(made.post())
+            await eventually(lambda: "two-histories" in alarms(cz))
+            await eventually(lambda: isinstance(cz.link.failure, AlarmedError))
+            with pytest.raises(AlarmedError):
+                await cz.send(made.post())
+            assert state(cz, sent).state != "accepted"
+        async with made.endpoint(CZ) as again:
+            connections = made.gateway.connections
+            await asyncio.sleep(0.2)
+            assert made.gateway.connections == connections
+            with pytest.raises(AlarmedError):
+                await again.send(made.post())
+            row = again.keeping.alarms.rows(1)[0]
+            assert seen.note in (again.keeping.alarms.evidence(row.number) or b"")
+
+            assert (await office(again).settle(SettleRequest(row.number, "compared with kz-mvd"))).done
+            assert await again.answered(sent.sha256, 5) is not None
+
+
+async def test_threat_g3_restored_backup_hears_what_it_lost_and_is_left(tmp_path: Path) -> None:
+    """A gateway that came back smaller is shown what we hold of it, gets nothing else, and is not trusted."""
+    async with world(tmp_path) as made:
+        async with made.endpoint(CZ) as cz:
+            assert await cz.link.until_connected(5)
+            for _ in range(2):
+                await cz.answered((await cz.send(made.post())).sha256, 5)
+            await eventually(lambda: cz.keeping.chain(ORIGIN).proven == made.gateway.ledger.checkpoint())
+        seen = made.gateway.ledger.checkpoint()
+        made.gateway.ledger.leaves.pop()
+        made.gateway.submitted.clear()
+        async with made.endpoint(CZ) as cz:
+            await eventually(lambda: "history-shrunk" in alarms(cz))
+            assert made.gateway.submitted == []
+        hellos = [line.hello for line in made.gateway.seen_lines if line.authority == CZ]
+        assert hellos[-1] == EndpointHello(seen.note, 0)
+
+
+async def test_threat_g3_gateway_that_will_not_prove_growth_is_reported(tmp_path: Path) -> None:
+    """Silence in place of a consistency proof is noticed, kept, and ends the connection."""
+    hasty = replace(QUICK, proof_timeout_s=0.3)
+    async with world(tmp_path) as made, made.endpoint(CZ, limits=hasty) as cz:
+        assert await cz.link.until_connected(5)
+        await cz.answered((await cz.send(made.post())).sha256, 5)
+        made.gateway.manners.proves = False
+        await cz.answered((await cz.send(made.post())).sha256, 5)
+
+        await eventually(lambda: "proof-withheld" in alarms(cz))
+        await eventually(lambda: made.gateway.connections > 1)
+
+
+async def test_threat_g1_message_that_is_swallowed_is_never_shown_as_sent_for_good(tmp_path: Path) -> None:
+    """A gateway that never answers gets the same bytes again and again; the timeline says only what is proved."""
+    hasty = replace(QUICK, answer_timeout_s=0.3)
+    async with world(tmp_path) as made, made.endpoint(CZ, limits=hasty) as cz:
+        assert await cz.link.until_connected(5)
+        made.gateway.manners.answers = False
+        sent = await cz.send(made.post())
+        await eventually(lambda: len(made.gateway.submitted) >= 2)
+
+        assert len(set(made.gateway.submitted)) == 1
+        assert state(cz, sent).state in ("queued", "sent")
+        made.gateway.manners.answers = True
+        assert await cz.answered(sent.sha256, 5) is not None
+        assert len(made.gateway.effects) == 1
+
+
+async def test_threat_g1_outcome_that_never_comes_is_owed(tmp_path: Path) -> None:
+    """A gateway that accepted a message and is silent about its end is shown to owe an outcome after its expiry."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz:
+        assert await cz.link.until_connected(5)
+        made.gateway.manners.delivers = made.gateway.manners.tells = False
+        sent = await cz.send(made.post())
+        await cz.answered(sent.sha256, 5)
+
+        assert state(cz, sent).state == "accepted"
+        expires_at_ms = state(cz, sent).expires_at_ms or 0
+        assert state(cz, sent, expires_at_ms + 3_600_000).state == "accepted"
+        assert state(cz, sent, expires_at_ms + 3_600_001).state == "outcome-owed"
+
+
+def _claims(**changes: object) -> Callable[[Evidence], Evidence]:
+    return lambda item: replace(item, **changes)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        _claims(outcome="destroyed"),
+        _claims(header_sha256=bytes(32)),
+        _claims(recipient=CZ),
+        _claims(body=b""),
+        _claims(kind="failed", outcome="expired"),
+    ],
+    ids=["other-outcome", "other-message", "other-recipient", "bare", "other-kind"],
+)
+async def test_threat_e19_evidence_that_nobody_signed_proves_nothing(
+    tmp_path: Path, lie: Callable[[Evidence], Evidence]
+) -> None:
+    """Only the recipient's own signature says `delivered`; whatever a gateway claims beside it is an alarm."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ):
+        assert await cz.link.until_connected(5)
+        made.gateway.manners.evidence = lie
+        sent = await cz.send(made.post())
+        await eventually(lambda: "evidence-false" in alarms(cz))
+
+        assert state(cz, sent).state == "accepted"
+        assert state(cz, sent).recipients[0].outcome is None
+
+
+async def test_threat_e18_originator_cannot_deny_what_it_sent(tmp_path: Path) -> None:
+    """What the recipient keeps proves it to a third party that holds nothing but public keys."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ) as kz:
+        assert await cz.link.until_connected(5)
+        sent = await cz.send(made.post())
+        message = (await take(kz, 1))[0]
+        proof = await office(kz).receipt(Named(message.header.id))
+        row = inbox.find(kz.keeping.journal, message.header.id, None)
+        assert row is not None
+        assert row.envelope is not None
+
+        receipt = verify_receipt(
+            proof.tlog_proof,
+            object_sha256=sent.sha256,
+            gateways={ORIGIN: made.gateway.ledger.key.public},
+            network=NETWORK,
+        )
+        assert receipt.record.event == "submission-acceptance"
+        envelope = decode_envelope(row.envelope)
+        assert envelope.h == proof.object
+        key = made.federation.members[CZ].keys["message"]
+        verify(key.public, envelope.s[0].g, pae(payload_type("header"), envelope.h))
+
+
+async def test_threat_e22_foreign_key_under_our_name_ends_all_trust(tmp_path: Path) -> None:
+    """A directory that lists somebody else's key as ours is an alarm of the highest kind, also after a restart."""
+    async with world(tmp_path) as made:
+        async with made.endpoint(CZ) as cz:
+            assert await cz.link.until_connected(5)
+            await eventually(lambda: made.gateway.lines)
+            extra = listed(generate("wrap"), made.federation.at_ms)
+            await made.gateway.publish(made.next_edition(lambda edition: _with_key(edition, extra)))
+            await eventually(lambda: alarms(cz) == ["foreign-key"])
+            with pytest.raises(AlarmedError):
+                await cz.send(made.post())
+        async with made.endpoint(CZ) as cz:
+            with pytest.raises(AlarmedError):
+                await cz.send(made.post())
+            assert alarms(cz) == ["foreign-key"]
+        sibling = replace(made.identity(CZ), siblings=frozenset({decode_base64url(extra.kid)}))
+        await _settle_all(made)
+        async with made.endpoint(CZ, identity=sibling) as cz:
+            assert await cz.link.until_connected(5)
+            await cz.send(made.post())
+
+
+def _with_key(edition: Edition, extra: KeyEntry) -> Edition:
+    """Return the edition with one more key under the name of CZ."""
+    return replace(
+        edition,
+        authorities=tuple(
+            replace(one, keys=(*one.keys, extra)) if one.id == CZ else one for one in edition.authorities
+        ),
+    )
+
+
+async def _settle_all(made: World) -> None:
+    cz = made.endpoint(CZ)
+    await cz.open()
+    for row in cz.keeping.alarms.rows(10, only_open=True):
+        await office(cz).settle(SettleRequest(row.number, "the key of our other site"))
+    await cz.close()
+
+
+async def test_threat_e22_older_or_unsigned_edition_is_not_taken(tmp_path: Path) -> None:
+    """What the gateway serves as a directory is believed only if enough directory keys signed something newer."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz:
+        assert await cz.link.until_connected(5)
+        await eventually(lambda: made.gateway.lines)
+        second = made.next_edition()
+        await made.gateway.publish(second)
+        await eventually(lambda: cz.keeping.editions.number == 2)
+        before = cz.keeping.editions.current
+        made.gateway.directory = made.directory
+        with pytest.raises(TrustError):
+            await cz.keeping.take_edition(made.directory.raw)
+        with pytest.raises(TrustError):
+            await cz.keeping.take_edition(_flipped(second.raw))
+
+        assert cz.keeping.editions.current is before
+
+
+async def test_threat_n4_refused_certificate_sends_nothing_and_is_told(tmp_path: Path) -> None:
+    """TLS 1.3 lets a client believe that it was accepted; ours sends nothing and says what to run."""
+    async with world(tmp_path) as made:
+        async with made.endpoint(CZ) as cz:
+            assert await cz.link.until_connected(5)
+        made.gateway.manners.certificates = frozenset()
+        async with made.endpoint(CZ) as cz:
+            await cz.send(made.post())
+            await eventually(lambda: cz.link.failure is not None)
+
+            assert not await cz.link.until_connected(0.3)
+            assert f"accord check --connect {made.gateway.address.url}" in str(cz.link.failure)
+        assert made.gateway.submitted == []
+
+
+async def test_threat_n4_certificate_of_another_ca_is_told(tmp_path: Path) -> None:
+    """Refused inside TLS, after a handshake that looked fine: the error says so and names the command."""
+    async with world(tmp_path) as made:
+        other = tmp_path / "other"
+        other.mkdir()
+        foreign = type(made.ca)(other, "elsewhere").issue(CZ)
+        trusting = replace(foreign.identity, authority=made.certificates[KZ].identity.authority)
+        made.certificates[CZ] = dataclasses.replace(foreign, identity=trusting)
+        async with made.endpoint(CZ) as cz:
+            await eventually(lambda: cz.link.failure is not None)
+            assert "accord check --connect" in str(cz.link.failure)
+        assert made.gateway.submitted == []
+
+
+async def test_threat_n4_silent_gateway_gets_nothing(tmp_path: Path) -> None:
+    """A gateway that says no hello is left after a while; nothing was said to it."""
+    hasty = replace(QUICK, hello_timeout_s=0.3)
+    async with world(tmp_path) as made:
+        async with made.endpoint(CZ) as cz:
+            assert await cz.link.until_connected(5)
+        made.gateway.manners.speaks = False
+        async with made.endpoint(CZ, limits=hasty) as cz:
+            await cz.send(made.post())
+            await eventually(lambda: "said nothing" in str(cz.link.failure))
+        assert made.gateway.submitted == []
+
+
+async def test_threat_n1_gateway_with_another_key_is_not_spoken_to(tmp_path: Path) -> None:
+    """The pinned TLS key decides, not the certificate authority."""
+    async with world(tmp_path) as made:
+        wrong = replace(made.gateway.address, spki_sha256=made.certificates[KZ].spki_sha256)
+        async with made.endpoint(CZ, address=wrong) as cz:
+            await eventually(lambda: isinstance(cz.link.failure, TrustError))
+        assert made.gateway.connections == 0
+
+
+@pytest.mark.parametrize("upwards", [True, False], ids=["to-gateway", "from-gateway"])
+async def test_threat_n8_cut_at_any_byte_has_one_effect(tmp_path: Path, upwards: bool) -> None:
+    """Wherever a connection breaks, handshake, hello, submission, receipt: one effect, the same bytes, one receipt."""
+    async with world(tmp_path) as made:
+        proxy = CuttingProxy(made.gateway.port)
+        await proxy.start()
+        address = replace(made.gateway.address, url=f"https://localhost:{proxy.port}")
+        proxy.upwards = upwards
+        async with made.endpoint(CZ, address=address) as cz:
+            assert await cz.link.until_connected(5)
+        proxy.passed = 0
+        async with made.endpoint(CZ, address=address) as cz:
+            await cz.answered((await cz.send(made.post())).sha256, 5)
+            whole = proxy.passed
+        for step in range(9):
+            proxy.cut_after = 1 + whole * step // 9
+            async with made.endpoint(CZ, address=address) as cz:
+                sent = await cz.send(made.post())
+                row = await cz.answered(sent.sha256, 5)
+                assert row is not None, f"cut after byte {1 + whole * step // 9}"
+                assert state(cz, sent).state == "accepted"
+        assert proxy.cuts >= 8
+        assert len(made.gateway.effects) == 10
+        assert len(set(made.gateway.submitted)) == 10
+        await proxy.stop()
+
+
+async def test_farewell_is_followed_by_a_new_connection(tmp_path: Path) -> None:
+    """A gateway that drains says so; the endpoint comes back by itself."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz:
+        assert await cz.link.until_connected(5)
+        await eventually(lambda: made.gateway.lines)
+        await made.gateway.bid_farewell("drain")
+        await eventually(lambda: made.gateway.connections == 2)
+
+        assert await cz.link.until_connected(5)
