@@ -59,6 +59,20 @@ def claim(path: Path) -> DataDirectory:
     return DataDirectory(path, lock)
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds the data directory at `path`."""
+    if not (path / LOCK).exists():
+        return False
+    lock = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def make_private_directory(path: Path) -> None:
     """Make `path` with mode 0700, durably; refuse one that others may enter."""
     if not path.exists():

@@ -182,6 +182,16 @@ class SqliteStore:
         """Return the hashes of a tile, as many as are committed; for mirrors (S-05)."""
         return self._read().tile(level, number)
 
+    def scrub(self, number: int) -> bool:
+        """Look at the 256 leaves of tile `number` again: a slice of some milliseconds for a background task.
+
+        Return False where no complete tile is: begin again at 0.
+
+        Raises:
+            VerificationError: a leaf was changed; the text names it.
+        """
+        return self._read().scrub(number)
+
     def facts(self, sources: Sequence[str], consents: Sequence[str]) -> Facts:
         """Return what is known of cited objects, with the sources of sources, at most 64."""
         return self._read().facts(sources, consents)

@@ -30,6 +30,7 @@ from gateway.store.spool_file import read_body
 from gateway.store.sqlite.admission import id_bytes
 from gateway.store.sqlite.lookup import Found, find_message, record_at
 from gateway.store.sqlite.receipts import Receipts
+from gateway.store.sqlite.scrub import scrub_tile
 from gateway.store.sqlite.tiles import Tiles
 
 FACTS_MAX = 64
@@ -111,6 +112,10 @@ class Reads:
     def tile(self, level: int, number: int) -> bytes:
         """Return the hashes of a tile, as many as are committed."""
         return self._tiles.tile(level, number)
+
+    def scrub(self, number: int) -> bool:
+        """Look at the leaves of a tile again."""
+        return scrub_tile(self._connection, number)
 
     def receipt(self, leaf: int) -> bytes:
         """Return the receipt of a leaf."""

@@ -1,0 +1,98 @@
+"""A ledger without its gateway: the newest checkpoint, the proof of a leaf, reconciliation.
+
+The first two only read and may be used while a gateway runs; a reconciliation holds the directory.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from gateway.crypto.checkpoint import verify_checkpoint
+from gateway.crypto.merkle import inclusion_path, root_at
+from gateway.crypto.receipt import encode_receipt
+from gateway.domain.errors import ConfigurationError, FormatError, LedgerError
+from gateway.domain.receipt import Checkpoint
+from gateway.store.data_directory import claim
+from gateway.store.frozen import read_frozen, remove_marker
+from gateway.store.sqlite.connection import open_for_reading
+from gateway.store.sqlite.engine import DATABASE, NEWEST
+from gateway.store.sqlite.receipts import LINE, Receipts
+from gateway.store.sqlite.tiles import Tiles
+
+
+def newest_checkpoint(path: Path, *, origin: str, public: bytes) -> Checkpoint:
+    """Return the newest checkpoint in the data directory at `path`.
+
+    Raises:
+        TrustError: `public` did not sign it for `origin`.
+        LedgerError: it cannot be read.
+    """
+    with _reading(path) as connection:
+        return _newest(connection, origin, public)
+
+
+def prove(path: Path, leaf: int, *, origin: str, public: bytes, newest: bool = False) -> bytes:
+    """Return the receipt of a leaf: as it was handed out, or under the newest checkpoint.
+
+    Raises:
+        FormatError: the ledger has no such leaf.
+        TrustError, LedgerError: as `newest_checkpoint`.
+    """
+    with _reading(path) as connection:
+        head = _newest(connection, origin, public)
+        if not 0 <= leaf < head.size:
+            raise FormatError(f"the ledger has leaves 0 to {head.size - 1}, not {leaf}")
+        tiles = Tiles(connection)
+        if not newest:
+            return Receipts(connection, tiles).of(leaf)
+        salt, record = connection.execute(LINE, (leaf,)).fetchone()
+        return encode_receipt(salt, record, leaf, inclusion_path(leaf, head.size, tiles.read), head.note)
+
+
+def reconcile(path: Path, *, origin: str, public: bytes) -> Checkpoint:
+    """Let a frozen ledger be continued if it contains the checkpoint that it was frozen for; return that.
+
+    Nothing else can be mended here: a ledger that lacks it must not sign under its name again (ADR 0002).
+
+    Raises:
+        ConfigurationError: it is not frozen, in use, or lacks the checkpoint; the remedy says what to do.
+        TrustError: the note that it was frozen for is not signed by `public`.
+        LedgerError: it cannot be read.
+    """
+    directory = claim(path)
+    try:
+        frozen = read_frozen(path)
+        if frozen is None:
+            raise ConfigurationError(f"the ledger in `{path}` is not frozen", "start the gateway")
+        seen = verify_checkpoint(frozen.note.encode(), origin, public)
+        with _reading(path) as connection:
+            head = _newest(connection, origin, public)
+            if head.size < seen.size or root_at(seen.size, Tiles(connection).read) != seen.root:
+                raise ConfigurationError(
+                    f"the ledger has {head.size} entries and does not contain checkpoint {seen.size}, which peers hold",
+                    "restore a newer copy; if there is none, keep this directory to be read and begin a new ledger:"
+                    " new origin, new checkpoint key, new data directory, new edition",
+                )
+        remove_marker(path)
+    finally:
+        directory.close()
+    return seen
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    if not (path / DATABASE).exists():
+        raise LedgerError(f"`{path}` holds no ledger")
+    try:
+        with closing(open_for_reading(path / DATABASE)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise LedgerError(f"the ledger in `{path}` cannot be read ({error})") from error
+
+
+def _newest(connection: sqlite3.Connection, origin: str, public: bytes) -> Checkpoint:
+    row = connection.execute(NEWEST).fetchone()
+    if row is None:
+        raise LedgerError("the ledger has no checkpoint")
+    return verify_checkpoint(row[1], origin, public)
