@@ -157,8 +157,9 @@ class GatewayProcess:
             try:
                 port = await part.start(address.host, address.port)
             except OSError as error:
+                why = os.strerror(error.errno) if error.errno else str(error)
                 raise ConfigurationError(
-                    f"cannot listen on {address.host}:{address.port}: {(error.strerror or str(error)).lower()}",
+                    f"cannot listen on {address.host}:{address.port}: {why.lower()}",
                     "stop whoever listens there, or set another port",
                 ) from None
             self._log.info("listening", transport=name, host=address.host, port=port)

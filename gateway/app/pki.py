@@ -9,6 +9,7 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -151,6 +152,15 @@ def load_certificate(certificate: bytes) -> x509.Certificate:
         return x509.load_pem_x509_certificate(certificate)
     except ValueError:
         raise FormatError("the file holds no PEM `CERTIFICATE`") from None
+
+
+def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Tell whether `authority` signed `certificate`."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _issue(authority: Pair, name: str, hosts: tuple[str, ...], public: PublicKey, at_ms: int, *, server: bool) -> bytes:

@@ -9,6 +9,7 @@ import sqlite3
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,14 +34,7 @@ TIMEOUT_S = 10.0
 DIRECTORY_PATH = "/v1/directory"
 DEFAULT_PORT = 443
 
-# What a gateway's TLS says when it does not like a certificate; OpenSSL's names of the alerts.
-_ALERTS = {
-    "CERTIFICATE_REQUIRED": ("the gateway saw no certificate", "set tls.certificate_file"),
-    "UNKNOWN_CA": ("the gateway does not know the CA that signed your certificate", "have the federation's CA sign it"),
-    "CERTIFICATE_EXPIRED": ("your certificate is out of date, says the gateway", "have a new one issued; check clocks"),
-    "UNSUPPORTED_CERTIFICATE": ("your certificate is not made for clients", "have one issued for client use"),
-    "BAD_CERTIFICATE": ("the gateway cannot read your certificate", "have a new one issued: accord keys request"),
-}
+_NOT_OURS = "check the address and tls.authority_file; if both are right, somebody is in between: tell the keepers"
 
 
 def probe(settings: EndpointSettings, url: str, at_ms: int) -> Iterator[Found]:
@@ -55,8 +49,10 @@ def probe(settings: EndpointSettings, url: str, at_ms: int) -> Iterator[Found]:
         timeout=TIMEOUT_S,
         context=client_context(files, None),
     )
+    shaken = False
     try:
         yield _connected(connection, settings, url)
+        shaken = True
         connection.request("GET", DIRECTORY_PATH, headers={"Connection": "close"})
         answer = connection.getresponse()
         body = answer.read(SIGNED_EDITION_BYTES_MAX + 1)
@@ -65,7 +61,7 @@ def probe(settings: EndpointSettings, url: str, at_ms: int) -> Iterator[Found]:
         yield Found("gateway", "untrusted", f"its certificate is not one of our CA for this name: {reason}", _NOT_OURS)
         return
     except (ssl.SSLError, http.client.HTTPException, ConnectionError) as error:
-        yield _cut_off(error, ours, connected=connection.sock is not None)
+        yield _cut_off(error, files, at_ms) if shaken else _unreachable(error)
         return
     except OSError as error:
         yield _unreachable(error)
@@ -80,9 +76,6 @@ def probe(settings: EndpointSettings, url: str, at_ms: int) -> Iterator[Found]:
         return
     yield Found("certificate", "ok", f"the gateway lets {ours} in")
     yield from _edition(settings, body, ours, at_ms)
-
-
-_NOT_OURS = "check the address and tls.authority_file; if both are right, somebody is in between: tell the keepers"
 
 
 def _connected(connection: http.client.HTTPSConnection, settings: EndpointSettings, url: str) -> Found:
@@ -104,24 +97,25 @@ def _connected(connection: http.client.HTTPSConnection, settings: EndpointSettin
     return Found("gateway", "ok", f"{connection.sock.version()}, the pinned key")
 
 
-def _unreachable(error: OSError) -> Found:
-    reason = (error.strerror or str(error)).lower()
+def _unreachable(error: Exception) -> Found:
+    reason = (getattr(error, "strerror", None) or str(error)).lower()
     return Found("gateway", "unavailable", f"it cannot be reached: {reason}", "check address, port, firewall")
 
 
-def _cut_off(error: Exception, ours: str, *, connected: bool) -> Found:
-    if isinstance(error, ConnectionError) and not connected:
-        return _unreachable(error)
-    reason = getattr(error, "reason", None) or ""
-    for alert, (detail, remedy) in _ALERTS.items():
-        if alert in reason:
-            return Found("certificate", "refused", detail, remedy)
-    return Found(
-        "certificate",
-        "refused" if connected else "unavailable",
-        f"the gateway broke the connection off after the handshake ({reason or type(error).__name__})",
-        f"ask its operator why it refuses the certificate with key {ours}",
-    )
+def _cut_off(error: Exception, files: Identity, at_ms: int) -> Found:
+    """Explain a connection that died after its handshake: the server has looked at our certificate only then.
+
+    Few servers send the alert that says why (asyncio closes without), so our own certificate is looked at.
+    """
+    alert = str(getattr(error, "reason", None) or "without a word").lower().replace("_", " ")
+    certificate = pki.load_certificate(read_bytes(files.certificate, "certificate"))
+    authority = pki.load_certificate(read_bytes(files.authority, "certificate authority"))
+    why, remedy = "nothing is wrong with it here", "ask the gateway's operator for its log of this moment"
+    if not certificate.not_valid_before_utc <= moment(at_ms) < certificate.not_valid_after_utc:
+        why, remedy = "it is out of date", "have a new one issued; check the clock"
+    elif not pki.is_issued_by(certificate, authority):
+        why, remedy = "the federation's CA did not sign it", "have it signed: accord keys request"
+    return Found("certificate", "refused", f"the gateway turned your certificate away ({alert}): {why}", remedy)
 
 
 def _turned_away(status: int, body: bytes, ours: str, known: Edition | None) -> Found:
@@ -198,3 +192,8 @@ def _key(directory: Directory, settings: EndpointSettings, key: KeyFile, at_ms: 
     if not directory.accepts_key(listed, at_ms):
         return Found(name, "refused", f"your key {kid} is {listed.entry.status} or out of date", "accord keys generate")
     return Found(name, "ok", f"{kid} is listed")
+
+
+def moment(at_ms: int) -> datetime:
+    """Return a time of ours as the library of certificates has it."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

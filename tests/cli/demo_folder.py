@@ -1,17 +1,22 @@
 """A federation as `accord init --demo` makes it: made once a run, copied for each test; and how to call `accord`."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from click.testing import CliRunner, Result
 
+from gateway.cli.demo_files import free_ports
 from gateway.cli.main import accord
+from gateway.settings.gateway import GatewaySettings
+from gateway.settings.source import load
 
 
-def call(*words: object, **options: str) -> Result:
+def call(*words: object, typed: str = "", environment: Mapping[str, str] = MappingProxyType({})) -> Result:
     """Run `accord` with these words; files are real, only the process is spared."""
-    return CliRunner().invoke(accord, [str(word) for word in words], **options)  # type: ignore[arg-type]  # `input=` is a str
+    return CliRunner().invoke(accord, [str(word) for word in words], input=typed, env=environment)
 
 
 def said(result: Result) -> str:
@@ -30,10 +35,23 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def copied(made: Path, to: Path) -> Path:
+    """Copy a federation and give the copy free ports of its own: two of them may run at once."""
+    folder = shutil.copytree(made, to)
+    settings = load(folder / "gateway" / "gateway.toml", GatewaySettings).values
+    fresh = dict(zip((settings.listen.port, settings.inspection.port), free_ports(2), strict=True))
+    for path in (folder / "gateway" / "gateway.toml", *folder.glob("endpoints/*/endpoint.toml")):
+        text = path.read_text()
+        for before, after in fresh.items():
+            text = text.replace(f"port = {before}\n", f"port = {after}\n").replace(f':{before}"', f':{after}"')
+        path.write_text(text)
+    return folder
+
+
 @pytest.fixture
 def federation(made_once: Path, tmp_path: Path) -> Path:
     """Return a federation of one's own to break."""
-    return shutil.copytree(made_once, tmp_path / "demo")
+    return copied(made_once, tmp_path / "demo")
 
 
 class Desk:

@@ -73,7 +73,7 @@ def test_both_sides_see_the_same_fingerprint(desk: Desk, applicant: Path) -> Non
 def test_keeper_who_did_not_compare_lists_nobody(desk: Desk, applicant: Path) -> None:
     """Without the fingerprint read over another channel nothing is written."""
     before = desk.source.read_bytes()
-    result = call("directory", "add", ask(applicant), "--source", desk.source, input="n\n")
+    result = call("directory", "add", ask(applicant), "--source", desk.source, typed="n\n")
 
     assert result.exit_code == 1
     assert "another channel?" in result.output
