@@ -4,7 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.cli.vectors_federation import AT_MS, NETWORK, ORIGIN, digest_text, key
-from gateway.cli.vectors_verdict import Check, Given, Vector, accepted, refused
+from gateway.cli.vectors_verdict import Check, Class, Given, Vector, accepted, refused
 from gateway.crypto import canonical
 from gateway.crypto.digests import encode_base64url, pae, payload_type
 from gateway.crypto.keys import sign
@@ -62,80 +62,45 @@ def pack_acknowledgements(items: tuple[AcknowledgementItem, ...] = ITEMS, **sign
 
 def _batches() -> list[Vector]:
     encoded = tuple(map(canonical.encode, ITEMS))
-    h, one = _head(encoded, SEEN), _head(encoded[:1])
-    other = replace(ITEMS[0], recipient="caricc")
-    foreign = replace(ITEMS[0], network="accord-other")
-    foreign_head = _head(encoded, network="accord-other")
-
-    def pack(head: bytes, items: tuple[bytes, ...]) -> Given:
-        return {"batch": encode_base64url(msgspec.msgpack.encode(SignedAcknowledgements(head, sign_head(head), items)))}
-
-    def batch(raw: bytes) -> Given:
-        return {"batch": encode_base64url(raw)}
-
-    check: Check = "acknowledgements"
     plain = [msgspec.to_builtins(item) for item in ITEMS]
+    seen = msgspec.to_builtins(SEEN)
+    all_, one = _given(_head(encoded, SEEN), encoded), _given(_head(encoded[:1]), encoded[:1])
+    about = "Three items, and the checkpoint that their recipient has seen."
+    check: Check = "acknowledgements"
     return [
+        accepted("acknowledgements", about, check, all_, recipient="kz-mvd", seen=seen, items=plain),
         accepted(
-            "acknowledgements",
-            "Three items, and the checkpoint that their recipient has seen.",
-            check,
-            pack(h, encoded),
-            recipient="kz-mvd",
-            seen=msgspec.to_builtins(SEEN),
-            items=plain,
+            "acknowledgement-alone", "A batch of one.", check, one, recipient="kz-mvd", seen=None, items=plain[:1]
         ),
-        accepted(
-            "acknowledgement-alone",
-            "A batch of one.",
-            check,
-            pack(one, encoded[:1]),
-            recipient="kz-mvd",
-            seen=None,
-            items=plain[:1],
-        ),
-        refused(
-            "acknowledgements-reordered", "signature", "The items in another order.", check, pack(h, encoded[::-1])
-        ),
-        refused(
-            "acknowledgements-item-dropped", "signature", "One item less than was signed.", check, pack(h, encoded[:2])
-        ),
-        refused(
-            "acknowledgements-item-altered",
-            "signature",
-            "`undecipherable` made `consigned`.",
-            check,
-            pack(h, (encoded[0], encoded[1].replace(b"undecipherable", b"consigned"), encoded[2])),
-        ),
-        refused(
-            "acknowledgements-for-another",
-            "signature",
-            "An item that speaks for another recipient.",
-            check,
-            batch(pack_acknowledgements((other,))),
-        ),
-        refused(
-            "acknowledgements-other-network",
+        *(refused(f"acknowledgements-{name}", kind, why, check, given) for name, kind, why, given in _refusals()),
+    ]
+
+
+def _given(head: bytes, items: tuple[bytes, ...]) -> Given:
+    return {"batch": encode_base64url(msgspec.msgpack.encode(SignedAcknowledgements(head, sign_head(head), items)))}
+
+
+def _refusals() -> tuple[tuple[str, Class, str, Given], ...]:
+    encoded = tuple(map(canonical.encode, ITEMS))
+    h = _head(encoded)
+    altered = (encoded[0], encoded[1].replace(b"undecipherable", b"consigned"), encoded[2])
+    other = canonical.encode(replace(ITEMS[0], recipient="caricc"))
+    foreign = canonical.encode(replace(ITEMS[0], network="accord-other"))
+    stranger = {"batch": encode_base64url(pack_acknowledgements(signer="caricc acknowledgement"))}
+    return (
+        ("reordered", "signature", "The items in another order.", _given(h, encoded[::-1])),
+        ("item-dropped", "signature", "One item less than was signed.", _given(h, encoded[:2])),
+        ("item-altered", "signature", "`undecipherable` made `consigned`.", _given(h, altered)),
+        ("for-another", "signature", "Speaks for another recipient.", _given(_head((other,)), (other,))),
+        (
+            "other-network",
             "format",
             "A batch of another network.",
-            check,
-            pack(foreign_head, encoded),
+            _given(_head(encoded, network="accord-other"), encoded),
         ),
-        refused(
-            "acknowledgements-item-other-network",
-            "format",
-            "An item of another network.",
-            check,
-            batch(pack_acknowledgements((foreign,))),
-        ),
-        refused(
-            "acknowledgements-foreign-key",
-            "signature",
-            "Signed by another recipient.",
-            check,
-            batch(pack_acknowledgements(signer="caricc acknowledgement")),
-        ),
-    ]
+        ("item-other-network", "format", "An item of another network.", _given(_head((foreign,)), (foreign,))),
+        ("foreign-key", "signature", "Signed by another recipient.", stranger),
+    )
 
 
 def _evidence() -> list[Vector]:

@@ -194,7 +194,6 @@ def _altered(**fields: object) -> bytes:
 
 
 def _altered_receipts() -> list[Vector]:
-    path = inclusion_path(INDEX, 5, _reader())
     return [
         _refused(
             "record-altered",
@@ -207,6 +206,14 @@ def _altered_receipts() -> list[Vector]:
         _refused(
             "origin-altered", "The record made one of another ledger, that nobody knows.", _altered(origin=OTHER_ORIGIN)
         ),
+        *_misplaced_receipts(),
+        *_receipts_of_others(),
+    ]
+
+
+def _misplaced_receipts() -> list[Vector]:
+    path = inclusion_path(INDEX, 5, _reader())
+    return [
         _refused("salt-altered", "Another salt.", receipt(salt=salt(0))),
         _refused("index-altered", "Another index.", receipt().replace(b"\nindex 2\n", b"\nindex 3\n")),
         _refused("index-outside", "An index beyond the tree.", receipt().replace(b"\nindex 2\n", b"\nindex 5\n")),
@@ -216,6 +223,11 @@ def _altered_receipts() -> list[Vector]:
         _refused("path-reordered", "The hashes of the path the other way round.", receipt(path=path[::-1])),
         _refused("path-short", "A hash of the path is gone.", receipt(path=path[:-1])),
         _refused("path-long", "A hash too many.", receipt(path=[*path, path[0]])),
+    ]
+
+
+def _receipts_of_others() -> list[Vector]:
+    return [
         _refused(
             "checkpoint-of-another-size",
             "The path of one tree under the checkpoint of another.",

@@ -4,7 +4,7 @@ Every one of them carries a signature that holds, so only a reader that insists 
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec.structs import replace
@@ -81,65 +81,54 @@ def _json() -> list[Vector]:
 
 def _fields() -> list[Vector]:
     sealed = seal("fields")
+    changed = [*_other_values(sealed), *_other_bytes(sealed)]
+    twice = seal("recipient twice", to=("kz-mvd wrap 1", "kz-mvd wrap 1"))
+    return [
+        *(_refused(f"header-{name}", about, each.envelope(MESSAGE)) for name, about, each in changed),
+        _refused("header-recipient-doubled", "The same recipient twice.", twice.envelope(MESSAGE)),
+    ]
+
+
+def _other_values(sealed: Sealed) -> Iterator[tuple[str, str, Sealed]]:
+    """Canonical JSON that says what no header may say."""
     header = sealed.header
-    two = replace(header.label, handling=("h2", "h1"))
-    others: tuple[tuple[str, str, Sealed], ...] = (
+    cases: tuple[tuple[str, str, dict[str, object]], ...] = (
+        ("purposes-unsorted", "A list that should be sorted.", {"purposes": ("prevention", "detection")}),
+        ("purpose-doubled", "The same purpose twice.", {"purposes": ("detection", "detection")}),
         (
-            "purposes-unsorted",
-            "A list whose order means nothing, not sorted.",
-            reseal(sealed, purposes=("prevention", "detection")),
+            "handling-unsorted",
+            "A list inside the label that should be sorted.",
+            {"label": replace(header.label, handling=("h2", "h1"))},
         ),
-        ("purpose-doubled", "The same purpose twice.", reseal(sealed, purposes=("detection", "detection"))),
-        ("handling-unsorted", "A sorted list inside the label, not sorted.", reseal(sealed, label=two)),
-        ("purposes-empty", "No purpose at all.", reseal(sealed, purposes=())),
-        ("network", "A message of another network.", reseal(sealed, network="accord-other")),
-        ("id-not-version-7", "A UUID of version 4.", reseal(sealed, id=header.id[:14] + "4" + header.id[15:])),
+        ("purposes-empty", "No purpose at all.", {"purposes": ()}),
+        ("network", "A message of another network.", {"network": "accord-other"}),
+        ("id-not-version-7", "A UUID of version 4.", {"id": header.id[:14] + "4" + header.id[15:]}),
         (
             "id-other-millisecond",
             "The id says another millisecond.",
-            reseal(sealed, id=message_id("fields", header.sent_at_ms - 1)),
+            {"id": message_id("fields", header.sent_at_ms - 1)},
         ),
-        (
-            "digest-stray-bits",
-            "A digest whose last character carries stray bits.",
-            reseal(sealed, case=digest_text("case")[:-1] + "B"),
-        ),
-        ("code-with-capitals", "A code is lower case.", reseal(sealed, kind="Request")),
-        (
-            "code-with-newline",
-            "A code that ends in a line feed.",
-            replace(sealed, h=sealed.h.replace(b'"request"', b'"request\\n"')),
-        ),
-        ("suite-3", "There is no suite 3.", reseal(sealed, suite=3)),
-        (
-            "form-unsorted",
-            "The keys of `form` are not sorted.",
-            replace(sealed, h=sealed.h.replace(b'"form":{}', b'"form":{"b":true,"a":true}')),
-        ),
-        (
-            "form-number",
-            "`form` holds booleans and codes.",
-            replace(sealed, h=sealed.h.replace(b'"form":{}', b'"form":{"a":1}')),
-        ),
-        ("form-65", "`form` holds at most 64 keys.", reseal(sealed, form={f"key-{i:02d}": True for i in range(65)})),
-        (
-            "null-where-none-may-be",
-            "`originator` is null.",
-            replace(sealed, h=sealed.h.replace(b'"originator":"cz-police"', b'"originator":null')),
-        ),
-        (
-            "deep",
-            "A list in a list in a list, 10,000 deep.",
-            replace(
-                sealed, h=sealed.h.replace(b'"purposes":["detection"]', b'"purposes":' + b"[" * 9_999 + b"]" * 9_999)
-            ),
-        ),
+        ("digest-stray-bits", "Stray bits in the last character.", {"case": digest_text("case")[:-1] + "B"}),
+        ("code-with-capitals", "A code is lower case.", {"kind": "Request"}),
+        ("suite-3", "There is no suite 3.", {"suite": 3}),
+        ("form-65", "`form` holds at most 64 keys.", {"form": {f"key-{i:02d}": True for i in range(65)}}),
     )
-    twice = seal("recipient twice", to=("kz-mvd wrap 1", "kz-mvd wrap 1"))
-    return [
-        *(_refused(f"header-{name}", about, changed.envelope(MESSAGE)) for name, about, changed in others),
-        _refused("header-recipient-doubled", "The same recipient twice.", twice.envelope(MESSAGE)),
-    ]
+    for name, about, fields in cases:
+        yield name, about, reseal(sealed, **fields)
+
+
+def _other_bytes(sealed: Sealed) -> Iterator[tuple[str, str, Sealed]]:
+    """What no encoder of ours would write."""
+    cases = (
+        ("code-with-newline", "A code that ends in a line feed.", b'"request"', b'"request\\n"'),
+        ("form-unsorted", "The keys of `form` are not sorted.", b'"form":{}', b'"form":{"b":true,"a":true}'),
+        ("form-number", "`form` holds booleans and codes.", b'"form":{}', b'"form":{"a":1}'),
+        ("null-where-none-may-be", "`originator` is null.", b'"originator":"cz-police"', b'"originator":null'),
+        ("deep", "10,000 lists in one another.", b'["detection"]', b"[" * 9_999 + b"]" * 9_999),
+    )
+    for name, about, right, wrong in cases:
+        assert right in sealed.h, name
+        yield name, about, replace(sealed, h=sealed.h.replace(right, wrong))
 
 
 def _times() -> list[Vector]:

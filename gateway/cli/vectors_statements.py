@@ -74,58 +74,17 @@ def _consents() -> list[Vector]:
 
 def _refused_consents() -> list[Vector]:
     h = canonical.encode(CONSENT)
-    unsorted = replace(CONSENT, sources=CONSENT.sources[::-1])
-    future = replace(CONSENT, issued_at_ms=AT_MS + 120_001)
-    cases: tuple[tuple[str, Class, str, bytes], ...] = (
-        (
-            "consent-foreign-key",
-            "signature",
-            "Another authority consents in the provider's name.",
-            signed("consent", h, "kz-mvd consent"),
-        ),
+    good = signed("consent", h, CONSENT_KEY)
+    shown: tuple[tuple[str, Class, str, bytes], ...] = (
+        ("consent-foreign-key", "signature", "Another authority consents.", signed("consent", h, "kz-mvd consent")),
         (
             "consent-two-signers",
             "signature",
             "One signature, not two.",
             signed("consent", h, CONSENT_KEY, "cz-police message"),
         ),
-        (
-            "consent-other-provider",
-            "signature",
-            "The statement names another provider than its signer.",
-            signed("consent", canonical.encode(replace(CONSENT, provider="kz-mvd")), CONSENT_KEY),
-        ),
-        (
-            "consent-altered",
-            "signature",
-            "One use more, after signing.",
-            signed("consent", h, CONSENT_KEY).replace(b'"uses_max":3', b'"uses_max":4'),
-        ),
+        ("consent-altered", "signature", "One use more.", good.replace(b'"uses_max":3', b'"uses_max":4')),
         ("consent-unsigned", "format", "No signature at all.", signed("consent", h)),
-        (
-            "consent-other-network",
-            "format",
-            "A consent of another network.",
-            signed("consent", canonical.encode(replace(CONSENT, network="accord-other")), CONSENT_KEY),
-        ),
-        (
-            "consent-unsorted",
-            "format",
-            "Sources that are not sorted.",
-            signed("consent", canonical.encode(unsorted), CONSENT_KEY),
-        ),
-        (
-            "consent-in-the-future",
-            "format",
-            "Issued more than two minutes from now.",
-            signed("consent", canonical.encode(future), CONSENT_KEY),
-        ),
-        (
-            "consent-never-valid",
-            "format",
-            "It ends before it begins.",
-            signed("consent", canonical.encode(replace(CONSENT, not_after_ms=CONSENT.not_before_ms)), CONSENT_KEY),
-        ),
         (
             "consent-as-revocation",
             "signature",
@@ -133,14 +92,30 @@ def _refused_consents() -> list[Vector]:
             signed("consent-revocation", h, CONSENT_KEY, tag="consent"),
         ),
         ("statement-of-unknown-type", "format", "A type that nobody judges.", signed("wish", h, CONSENT_KEY)),
+        ("statement-trailing-byte", "format", "A byte after the statement.", good + b"\x00"),
+    )
+    said: tuple[tuple[str, Class, str, Consent], ...] = (
         (
-            "statement-trailing-byte",
+            "other-provider",
+            "signature",
+            "It names another provider than its signer.",
+            replace(CONSENT, provider="kz-mvd"),
+        ),
+        ("other-network", "format", "A consent of another network.", replace(CONSENT, network="accord-other")),
+        ("unsorted", "format", "Sources that are not sorted.", replace(CONSENT, sources=CONSENT.sources[::-1])),
+        ("in-the-future", "format", "Issued two minutes from now.", replace(CONSENT, issued_at_ms=AT_MS + 120_001)),
+        (
+            "never-valid",
             "format",
-            "A byte after the statement.",
-            signed("consent", h, CONSENT_KEY) + b"\x00",
+            "It ends before it begins.",
+            replace(CONSENT, not_after_ms=CONSENT.not_before_ms),
         ),
     )
-    return [refused(name, class_, about, "statement", _statement(raw)) for name, class_, about, raw in cases]
+    spoken = [
+        (f"consent-{name}", class_, about, signed("consent", canonical.encode(value), CONSENT_KEY))
+        for name, class_, about, value in said
+    ]
+    return [refused(name, kind, about, "statement", _statement(raw)) for name, kind, about, raw in (*shown, *spoken)]
 
 
 REGISTERED = ("kz-mvd message", "kz-mvd consent", "kz-mvd wrap 2")
