@@ -36,7 +36,7 @@ def findings(case: Case, bound: Iterable[Check]) -> list[Finding]:
     found: list[Finding] = []
     for check in bound:
         try:
-            found += check.run(case)
+            found.extend(check.run(case))
         except Exception as error:  # noqa: BLE001 - whatever fails, the message is refused and the others still speak.
             found.append(_failed(check, error))
     return found

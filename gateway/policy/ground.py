@@ -69,15 +69,13 @@ class Ground:
         found = self.directory.authorities.get(name)
         return found if found is not None and found.party in self.directory.parties else None
 
-    def party_of(self, name: str) -> str | None:
-        """Return the party of a listed authority."""
-        found = self.directory.authorities.get(name)
-        return found.party if found else None
-
     def same_party(self, first: str, second: str) -> bool:
         """Tell whether two authorities are certain to be of one party."""
-        party = self.party_of(first)
-        return first == second or (party is not None and party == self.party_of(second))
+        if first == second:
+            return True
+        authorities = self.directory.authorities
+        one, other = authorities.get(first), authorities.get(second)
+        return one is not None and other is not None and one.party == other.party
 
     def bond(self, agreement: Agreement, first: str, second: str) -> Bond:
         """Return how `agreement` binds two parties, supersession included."""

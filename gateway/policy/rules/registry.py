@@ -7,6 +7,8 @@ clause of the instrument that a cited source came under. `WITNESS` clauses hold 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from gateway.domain import agreement as law
 from gateway.domain.agreement import Clause
 from gateway.domain.facts import SourceFact
@@ -113,20 +115,21 @@ class Rules(NamedTuple):
 RULES = Rules(HOUSE, OWN, SOURCED)
 
 
-class Check(NamedTuple):
+class Check(Struct, frozen=True):
     """One rule bound to the clause and the source it is to judge; `clause` None: a rule of our own."""
 
     rule: Callable[..., Iterator[Finding]]
     clause: Clause | None
     source: SourceFact | None
 
-    def run(self, case: Case) -> list[Finding]:
-        """Return what the rule says of `case`."""
+    def run(self, case: Case) -> Iterator[Finding]:
+        """Yield what the rule says of `case`."""
         if self.clause is None:
-            return list(self.rule(case))
-        if self.source is None:
-            return list(self.rule(self.clause, case))
-        return list(self.rule(self.clause, case, self.source))
+            return self.rule(case)
+        return self.rule(self.clause, case) if self.source is None else self.rule(self.clause, case, self.source)
+
+
+_CITED_CHECKS = tuple(Check(rule, None, None) for rule in CITED)
 
 
 def _unjudged(clause: Clause, case: Case) -> Iterator[Finding]:
@@ -147,19 +150,22 @@ def checks(case: Case, rules: Rules = RULES) -> list[Check]:
 
 def citation_checks(case: Case) -> list[Check]:
     """Return, of the rules we ship, those that a message meets only because it cites others."""
-    found = [Check(rule, None, None) for rule in CITED]
+    found = [*_CITED_CHECKS]
     for citation in case.citations:
         found += _source_checks(case, citation, RULES)
     return found
 
 
-def _source_checks(case: Case, citation: Citation, rules: Rules) -> Iterator[Check]:
+def _source_checks(case: Case, citation: Citation, rules: Rules) -> list[Check]:
     fact, instrument = citation
+    found = []
     for clause in _speaking(case, instrument, fact.kind, fact.label.personal_data):
-        if type(clause) in WITNESS or type(clause) in rules.own:
-            continue
         rule = rules.sourced.get(type(clause))
-        yield Check(rule, clause, fact) if rule else Check(_unjudged, clause, None)
+        if rule is not None:
+            found.append(Check(rule, clause, fact))
+        elif type(clause) not in rules.own and type(clause) not in WITNESS:
+            found.append(Check(_unjudged, clause, None))
+    return found
 
 
 def _speaking(case: Case, instrument: law.Agreement | None, kind: str, personal: bool) -> tuple[Clause, ...]:

@@ -31,8 +31,8 @@ def third_party(clause: ThirdParty, case: Case, source: SourceFact) -> Findings:
         yield demand("consent-missing", "ACC-11", listed(unpermitted))
     for recipient in unpermitted:
         yield from shortfalls(clause, case, source, clause.keyed_to, set(case.header.purposes), recipient)
-    prohibited = [recipient.id for recipient in outsiders if not _overridden(case, source, recipient)]
-    if label == "prohibited" and prohibited:
+    prohibited = label == "prohibited" and [each.id for each in outsiders if not _overridden(case, source, each)]
+    if prohibited:
         yield demand("third-party-prohibited", "ACC-11", listed(prohibited))
 
 
