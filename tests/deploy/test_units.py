@@ -79,6 +79,19 @@ def test_unit_says_what_operators_rely_on(unit: Path) -> None:
     assert not any(key in ("Environment", "EnvironmentFile") for key, _ in said)
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=NAMES)
+def test_unit_asks_nothing_that_its_program_does_not_do(unit: Path) -> None:
+    """A watchdog that nobody feeds kills, a signal that nobody catches ends the program."""
+    said = dict(settings(unit))
+    name = unit.stem.removeprefix("accord-").rstrip("@")
+    program = (DEPLOY.parent / "gateway" / "app" / f"{name}.py").read_text()
+
+    assert said["ExecStart"].startswith(f"/opt/accord/bin/accord {name} run --config /etc/accord/")
+    assert 'notify("READY=1")' in program
+    assert ("WatchdogSec" in said) <= ("watchdog_s()" in program)
+    assert ("ExecReload" in said) <= ("signal.SIGHUP" in program)
+
+
 def test_units_share_one_sandbox() -> None:
     """What one program may not do, the others may not either."""
     sandboxes = {
