@@ -1,4 +1,4 @@
-"""Counting days: the conventions of ADR 0006, a day away from what is disputable, and each edge once."""
+"""Counting days: the conventions of ADR 0004, a day away from what is disputable, and each edge once."""
 
 from datetime import date
 
@@ -76,6 +76,6 @@ def test_arithmetic_is_what_counting_on_fingers_gives(day: date, days: int, mont
 
 @given(DAYS, st.integers(0, DAY_MS - 1))
 def test_a_day_is_its_24_hours_in_utc(day: date, offset_ms: int) -> None:
-    """ADR 0006: days are UTC, from 00:00:00.000 to before the next."""
+    """ADR 0004: days are UTC, from 00:00:00.000 to before the next."""
     assert day_of(start_ms(day) + offset_ms) == day
     assert calendar_days.today(start_ms(day) + offset_ms) == day
