@@ -13,9 +13,9 @@ from gateway.crypto.canonical import decode_with
 from gateway.crypto.digests import decode_base64url, encode_base64url
 from gateway.domain.errors import FormatError
 from gateway.domain.message import RECIPIENTS_MAX, SIGNATURES_MAX
-from gateway.domain.names import AuthorityId, Count, Digest, MediaType, MessageId
+from gateway.domain.names import Count, Digest, MediaType, MessageId
 from gateway.domain.statement import ACKNOWLEDGEMENTS_MAX, SignedAcknowledgements, SignedStatement
-from gateway.store.interface import MessageStatus
+from gateway.store.interface import DeliveryStatus, MessageStatus
 
 Signed = TypeVar("Signed", SignedStatement, SignedAcknowledgements)
 Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]*\Z")]
@@ -84,15 +84,6 @@ class Inbox(Struct, frozen=True):
     messages: list[InboxItem]
 
 
-class DeliveryForm(Struct, frozen=True):
-    """Where one delivery stands: `pending`, or how it ended and when."""
-
-    recipient: AuthorityId
-    outcome: str
-    attempts: Count
-    ended_at_ms: Count | None
-
-
 class StatusForm(Struct, frozen=True):
     """The timeline of one message, for its originator."""
 
@@ -101,7 +92,7 @@ class StatusForm(Struct, frozen=True):
     index: Count
     permitted: bool
     admitted_at_ms: Count
-    deliveries: tuple[DeliveryForm, ...]
+    deliveries: tuple[DeliveryStatus, ...]
 
 
 class ConsistencyForm(Struct, frozen=True):
@@ -151,9 +142,7 @@ def status_form(status: MessageStatus) -> StatusForm:
         index=status.index,
         permitted=status.permitted,
         admitted_at_ms=status.admitted_at_ms,
-        deliveries=tuple(
-            DeliveryForm(one.recipient, one.outcome, one.attempts, one.ended_at_ms) for one in status.deliveries
-        ),
+        deliveries=status.deliveries,
     )
 
 

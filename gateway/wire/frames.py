@@ -97,7 +97,7 @@ class EndpointHello(Struct, frozen=True, array_like=True, forbid_unknown_fields=
     evidence_after: Count | None
 
 
-class Submission(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+class Submission(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One envelope or statement, as its originator signed it. Its own bounds are judged later,
     so that one poisoned item costs one answer and not the link.
     """

@@ -197,6 +197,16 @@ async def test_inbox_waits_for_what_comes(running: Running) -> None:
     assert status == 200
 
 
+async def test_long_poll_does_not_hold_up_a_stopping_gateway(running: Running) -> None:
+    """Whoever waits is told that nothing came, and the stop goes on."""
+    polling = asyncio.create_task(_get(running, "/v1/inbox?wait=20"))
+    await asyncio.wait_for(running.exchange.new_session.wait(), 2)
+
+    await asyncio.wait_for(running.gateway.stop(), 2)
+
+    assert (await polling)[0] == 204
+
+
 async def test_status_and_proof_of_a_message(running: Running) -> None:
     """The originator reads the timeline as JSON and the receipt as the text that verifiers take."""
     status, body, _ = await _get(running, f"/v1/messages/{MESSAGE_ID}")

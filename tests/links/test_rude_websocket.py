@@ -234,6 +234,46 @@ async def test_threat_E12_client_that_never_reads_is_cut_and_resumes_without_los
                 received += len(frame.items)
 
 
+async def test_threat_E12_nothing_is_taken_for_a_peer_whose_socket_is_full(running: Running) -> None:
+    """Above the high-water mark deliveries stay with the switch, where another session can have them."""
+    async with RawPeer(running.port, running.tls()) as peer:
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # The transport of a socket has it.
+        await peer.say(UPGRADE + _masked(encode(EndpointHello(None, 0))))
+        await asyncio.wait_for(running.exchange.new_session.wait(), 2)
+        session = running.exchange.sessions[0]
+        number = 0
+        while session.deliver([delivery(number, 20_000)]):
+            number += 1
+            # The writer takes its turn, and the one after it.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+        assert running.sample("outgoing_bytes") < 100_000
+
+
+class TestDeafPeer:
+    @pytest.fixture
+    def limits(self) -> Limits:
+        """Time enough for a slow reader, none for one that must go."""
+        return replace(QUICK, send_timeout_s=30, closing_timeout_s=0.3, write_buffer_bytes=32_768)
+
+    async def test_revoked_peer_that_does_not_read_is_gone_all_the_same(self, running: Running) -> None:
+        """The end of a connection does not wait for the peer to take its goodbye."""
+        async with RawPeer(running.port, running.tls()) as peer:
+            peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # The transport of a socket has it.
+            await peer.say(UPGRADE + _masked(encode(EndpointHello(None, 0))))
+            await asyncio.wait_for(running.exchange.new_session.wait(), 2)
+            session = running.exchange.sessions[0]
+            while session.deliver([delivery(number, 20_000) for number in range(10)]):
+                await asyncio.sleep(0.01)
+
+            session.close("revoked")
+            await asyncio.sleep(0.8)
+
+            assert running.exchange.sessions == []
+            assert running.sample("connections") == 0
+
+
 async def test_threat_E12_slow_consumer_does_not_hold_back_another(running: Running, link: Link) -> None:
     """While one endpoint reads nothing, another receives at once."""
     async with RawPeer(running.port, running.tls()) as peer:
