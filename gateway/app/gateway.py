@@ -18,7 +18,7 @@ from gateway.app.clock import monotonic_ms, wall_ms
 from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
 from gateway.app.notify import notify, watchdog_s
-from gateway.app.observing import keep_sampling, keep_timing, observer, tell_certificates, tell_edition
+from gateway.app.observing import keep_sampling, keep_scrubbing, keep_timing, observer, tell_certificates, tell_edition
 from gateway.app.trusted import TrustedDirectory
 from gateway.crypto.digests import decode_base64url
 from gateway.domain.directory import Directory
@@ -101,6 +101,7 @@ class GatewayProcess:
                         ("review", review_spool(self._exchange, self._store)),
                         ("edition", self._keep_looking()),
                         ("sample", keep_sampling(self._metrics, self._store, self._settings)),
+                        ("scrub", keep_scrubbing(self._metrics, self._store)),
                         ("lag", keep_timing(self._metrics)),
                         ("watchdog", _keep_alive()),
                     )

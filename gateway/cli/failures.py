@@ -31,7 +31,7 @@ CONFIGURATION = 78
 
 # What to do, where the error itself does not say.
 _KINDS: tuple[tuple[type[GatewayError], int, str | None], ...] = (
-    (FormatError, DATA_INVALID, "give the file as it was made; ask its sender for a new copy"),
+    (FormatError, DATA_INVALID, "check what was given; where it came from outside, ask its sender for a new copy"),
     (SignatureError, DATA_INVALID, "ask whoever made it to sign again, with a key in force"),
     (TrustError, DATA_INVALID, "nothing was taken over; get the newest, fully signed one from whoever keeps it"),
     (LedgerError, INPUT_OUTPUT, "stop here, keep the data folder as it is, and run `accord ledger verify` on a copy"),
