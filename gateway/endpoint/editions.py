@@ -8,7 +8,7 @@ restart (P-09). A key under our own name that is not ours ends all trust (threat
 import sqlite3
 
 from gateway.crypto.canonical import decode, encode
-from gateway.crypto.digests import decode_base64url
+from gateway.crypto.digests import decode_base64url, sha256
 from gateway.crypto.trust import verify_edition
 from gateway.domain.decision import EditionRef
 from gateway.domain.directory import Directory, KeySet
@@ -103,10 +103,9 @@ class Editions:
         current = self._current
         if current is not None and raw == current.raw:
             return []
-        key_set = self._identity.trusted if current is None else current.edition.key_set
-        directory = self._verify(raw, key_set, current, at_ms)
+        key_set, directory = self._believe(raw, current, at_ms)
         values = (directory.edition.number, encode(key_set), raw, at_ms)
-        await self._journal.write(lambda connection: _put(connection, values), len(raw))
+        await self._journal.write(lambda connection: _put(connection, values, self._pinned()), len(raw))
         self._keep(directory)
         return self.foreign_keys()
 
@@ -129,6 +128,28 @@ class Editions:
             for entry in authority.keys
             if decode_base64url(entry.kid) not in ours
         ]
+
+    def _believe(self, raw: bytes, current: Directory | None, at_ms: int) -> tuple[KeySet, Directory]:
+        """Return the keys that an edition was believed under, and its directory.
+
+        Whoever missed the edition that changed the directory keys cannot follow any more. Then the operator gives
+        the new keys by hand; keys that were pinned before, and may have been replaced for a reason, do not count.
+        """
+        trusted = self._identity.trusted
+        key_set = trusted if current is None else current.edition.key_set
+        try:
+            return key_set, self._verify(raw, key_set, current, at_ms)
+        except TrustError:
+            row = self._journal.row("SELECT pinned_sha256 FROM owner")
+            if current is None or row is None or row[0] == self._pinned():
+                raise
+        directory = self._verify(raw, trusted, None, at_ms)
+        if directory.edition.number <= current.edition.number:
+            raise TrustError(f"directory edition {directory.edition.number} is not newer than the one in use")
+        return trusted, directory
+
+    def _pinned(self) -> bytes:
+        return sha256(encode(self._identity.trusted))
 
     def _verify(self, raw: bytes, key_set: KeySet, previous: Directory | None, at_ms: int) -> Directory:
         return verify_edition(
@@ -156,7 +177,8 @@ def remember_own_keys(connection: sqlite3.Connection, kids: dict[bytes, str], at
     )
 
 
-def _put(connection: sqlite3.Connection, values: tuple[int, bytes, bytes, int]) -> None:
+def _put(connection: sqlite3.Connection, values: tuple[int, bytes, bytes, int], pinned: bytes) -> None:
+    connection.execute("UPDATE owner SET pinned_sha256 = ?", (pinned,))
     connection.execute("INSERT INTO edition VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", values)
     connection.execute(
         "DELETE FROM edition WHERE number NOT IN (SELECT number FROM edition ORDER BY number DESC LIMIT ?)", (KEPT_MAX,)

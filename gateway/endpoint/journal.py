@@ -134,7 +134,7 @@ def bind(connection: sqlite3.Connection, authority: str, network: str) -> None:
     """
     found = connection.execute("SELECT authority, network FROM owner").fetchone()
     if found is None:
-        connection.execute("INSERT INTO owner VALUES (?, ?)", (authority, network))
+        connection.execute("INSERT INTO owner VALUES (?, ?, NULL)", (authority, network))
     elif found != (authority, network):
         raise ConfigurationError(
             f"the data directory belongs to `{found[0]}` in network `{found[1]}`", "name another data_folder"

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
+from gateway.crypto.keys import to_pem
 from gateway.domain.directory import Directory, Edition
 from gateway.endpoint import evidence, outbox
 from gateway.endpoint.client import Endpoint, Post, SentMessage
@@ -52,12 +55,13 @@ class World:
         notify: Callable[[Notice], None] = lambda _: None,
         clock: Callable[[], int] = now_ms,
         identity: Identity | None = None,
+        folder: Path | None = None,
     ) -> Endpoint:
         """Return an endpoint of `name`; the same name has the same data directory."""
         return Endpoint(
             identity or self.identity(name),
             (address or self.gateway.address,),
-            self.folder / f"{name}-data",
+            folder or self.folder / f"{name}-data",
             tls_identity=self.certificates[name].identity,
             clock=clock,
             limits=limits,
@@ -117,3 +121,25 @@ def state(endpoint: Endpoint, sent: SentMessage, at_ms: int | None = None) -> Ti
 def alarms(endpoint: Endpoint) -> list[str]:
     """Return the kinds of all open alarms, oldest first."""
     return [row.kind for row in reversed(endpoint.keeping.alarms.rows(100, True))]
+
+
+def write_config(made: World, name: str, folder: Path | None = None) -> Path:
+    """Write the settings and keys of an endpoint of `name` as its operator would have them; return `endpoint.toml`."""
+    home = folder or made.folder / f"{name}-home"
+    (home / "keys").mkdir(parents=True)
+    lines = [f'authority = "{name}"', f'network = "{NETWORK}"', 'data_folder = "data"', f'central = "{KZ}"']
+    address = made.gateway.address
+    lines += ["[[gateways]]", f'url = "{address.url}"', f'origin = "{address.origin}"']
+    lines += [f'spki_sha256 = "{address.spki_sha256}"', "[trust]", 'key_set_file = "key-set.json"']
+    files = made.certificates[name].identity
+    lines += ["[tls]", f'certificate_file = "{files.certificate}"', f'key_file = "{files.key}"']
+    lines += [f'authority_file = "{files.authority}"']
+    for role, key in made.federation.members[name].keys.items():
+        path = home / "keys" / f"{role}.pem"
+        path.touch(0o600)
+        path.write_bytes(to_pem(key))
+        lines += ["[[keys]]", f'role = "{role}"', f'key_file = "keys/{role}.pem"']
+    lines += ["[limits]", "reconnect_s_min = 0.05", "reconnect_s_max = 0.2"]
+    (home / "key-set.json").write_bytes(msgspec.json.encode(made.federation.key_set))
+    (home / "endpoint.toml").write_text("\n".join(lines) + "\n")
+    return home / "endpoint.toml"

@@ -1,9 +1,11 @@
 -- The data of one endpoint. What a row says was verified before it was written; states are computed, never stored.
 
 -- Whose data this is: authority and network, so that another configuration cannot open it by mistake.
+-- `pinned_sha256`: the directory keys given by hand when an edition was last taken over.
 CREATE TABLE owner (
-    authority TEXT NOT NULL,
-    network   TEXT NOT NULL,
+    authority     TEXT NOT NULL,
+    network       TEXT NOT NULL,
+    pinned_sha256 BLOB,
     PRIMARY KEY (authority, network)
 ) STRICT, WITHOUT ROWID;
 
