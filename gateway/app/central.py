@@ -121,7 +121,7 @@ class CentralProcess:
             self._key,
             endpoint.authority,
             endpoint.network,
-            Desk(self._settings.handling, message_id),
+            Desk(endpoint.network, endpoint.authority, self._settings.handling, message_id),
             self._fail,
             self._settings.writer,
         )

@@ -15,10 +15,11 @@ from msgspec import Struct
 from gateway.central import matching, outgoing, ownership, records
 from gateway.central.bodies import ChangeOutcome
 from gateway.central.documents import LookupKey
-from gateway.central.outgoing import Desk, Outgoing
+from gateway.central.outgoing import Desk
 from gateway.central.requests import Feed, FeedRefused, Search, SearchRefused, Task
 from gateway.domain.errors import ConfigurationError, LedgerError
 from gateway.domain.message import LIFETIME_MS_MAX
+from gateway.endpoint.client import Post
 from gateway.store.data_directory import DataDirectory, claim
 from gateway.store.limits import WriterLimits
 from gateway.store.sqlite.connection import open_for_reading, open_for_writing
@@ -39,7 +40,7 @@ class Owed(Struct, frozen=True):
     """A message that the endpoint does not have yet; `sequence` names it."""
 
     sequence: int
-    message: Outgoing
+    post: Post
 
 
 class Tally(Struct, frozen=True):
@@ -146,9 +147,9 @@ class Database:
         ).rowcount
         if not fresh:
             return []
-        return [_owe(connection, message) for message in self._messages(connection, task, at_ms)]
+        return [_owe(connection, post) for post in self._messages(connection, task, at_ms)]
 
-    def _messages(self, connection: sqlite3.Connection, task: Task, at_ms: int) -> list[Outgoing]:
+    def _messages(self, connection: sqlite3.Connection, task: Task, at_ms: int) -> list[Post]:
         header, sha256 = task.arrived.header, task.arrived.sha256
         match task:
             case Search(party=party, query=query, number_hash=number_hash):
@@ -271,9 +272,9 @@ def _feed(connection: sqlite3.Connection, feed: Feed, at_ms: int) -> list[Change
     return outcomes
 
 
-def _owe(connection: sqlite3.Connection, message: Outgoing) -> Owed:
-    row = connection.execute("INSERT INTO owed (message) VALUES (?)", (outgoing.encode(message),))
-    return Owed(int(row.lastrowid or 0), message)
+def _owe(connection: sqlite3.Connection, post: Post) -> Owed:
+    row = connection.execute("INSERT INTO owed (message) VALUES (?)", (outgoing.encode(post),))
+    return Owed(int(row.lastrowid or 0), post)
 
 
 def _size_bytes(task: Task) -> int:

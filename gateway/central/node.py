@@ -14,12 +14,11 @@ from typing import TypeVar
 
 from gateway.central.database import Database, Owed
 from gateway.central.documents import LookupKey
-from gateway.central.outgoing import draft
 from gateway.central.requests import KINDS, Arrived, read_request
 from gateway.crypto.digests import encode_base64url
 from gateway.domain.errors import CapacityError, FormatError, GatewayError, TrustError
 from gateway.endpoint import inbox
-from gateway.endpoint.client import Endpoint, Post
+from gateway.endpoint.client import Endpoint
 from gateway.endpoint.handing import Message
 
 # Messages that share a transaction, a signature and a place in memory.
@@ -92,13 +91,13 @@ class Node:
     async def _send(self, owed: Sequence[Owed]) -> None:
         at_ms = self._clock()
         # An answer that expired while we were away helps nobody: whoever still wants it asks again.
-        timely = [each for each in owed if each.message.expires_at_ms > at_ms]
+        timely = [each for each in owed if each.post.draft.expires_at_ms > at_ms]
         if len(timely) < len(owed):
             self._tell("answers-expired", len(owed) - len(timely))
-        posts = [self._post(each) for each in timely]
+        posts = [each.post for each in timely]
         try:
             await self._patiently(lambda: self.endpoint.send_all(posts))
-            self.served.update(each.message.kind for each in timely)
+            self.served.update(each.post.draft.kind for each in timely)
         except (FormatError, TrustError):
             await self._send_one_by_one(timely)
         if owed:
@@ -107,10 +106,9 @@ class Node:
     async def _send_one_by_one(self, owed: Sequence[Owed]) -> None:
         """Find the one that cannot be sealed: its recipient has left the directory, or has no key in force."""
         for each in owed:
-            post = self._post(each)
             try:
-                await self._patiently(partial(self.endpoint.send, post))
-                self.served[each.message.kind] += 1
+                await self._patiently(partial(self.endpoint.send, each.post))
+                self.served[each.post.draft.kind] += 1
             except (FormatError, TrustError):
                 self._tell("recipient-unreachable", 1)
 
@@ -125,11 +123,6 @@ class Node:
 
         await self.endpoint.keeping.journal.write(change)
         self.endpoint.keeping.acknowledging.wake.set()
-
-    def _post(self, owed: Owed) -> Post:
-        message = owed.message
-        recipients = (message.recipient,)
-        return Post(draft(message, self.endpoint.network, self.endpoint.authority), message.plaintext, recipients)
 
     async def _patiently(self, step: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Do a step again until there is room for it and trust in the directory."""

@@ -5,7 +5,7 @@ and a search that found nothing look alike. Ids and times are given in, and kept
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -27,8 +27,9 @@ from gateway.central.bodies import (
 from gateway.central.documents import DATABASE, Record, fold_number
 from gateway.crypto.sealing import Draft
 from gateway.domain.label import RANK, Label, Level
-from gateway.domain.message import LIFETIME_MS_MAX, Header, Urgency
+from gateway.domain.message import LIFETIME_MS_MAX, Header
 from gateway.domain.names import Code
+from gateway.endpoint.client import Post
 
 # Makes a UUIDv7 whose time is the given milliseconds.
 MakeId = Callable[[int], str]
@@ -47,39 +48,17 @@ class Handling(Struct, frozen=True, forbid_unknown_fields=True):
     language: Code | None = "en"
 
 
-class Outgoing(Struct, frozen=True, forbid_unknown_fields=True):
-    """One message that is owed: everything but keys, ready to be sealed under this id."""
-
-    id: str
-    suite: Literal[1, 2]
-    recipient: str
-    kind: str
-    agreement: str
-    purposes: tuple[str, ...]
-    subjects: tuple[str, ...]
-    label: Label
-    urgency: Urgency
-    sent_at_ms: int
-    expires_at_ms: int
-    destroy_by_ms: int
-    in_reply_to: str
-    sources: tuple[str, ...]
-    conditions: tuple[str, ...]
-    case: str | None
-    database: str | None
-    language: str | None
-    plaintext: bytes
-
-
 class Desk:
     """Writes what the node sends; one for all, it keeps nothing."""
 
-    def __init__(self, handling: Handling, make_id: MakeId) -> None:
-        """Mark by `handling`, name by `make_id`."""
+    def __init__(self, network: str, authority: str, handling: Handling, make_id: MakeId) -> None:
+        """Write for the central node `authority` of `network`; mark by `handling`, name by `make_id`."""
+        self._network = network
+        self._authority = authority
         self._handling = handling
         self._make_id = make_id
 
-    def answer(self, query: Header, query_sha256: str, found: Sequence[Record], at_ms: int) -> Outgoing:
+    def answer(self, query: Header, query_sha256: str, found: Sequence[Record], at_ms: int) -> Post:
         """Return the answer to a search: of one size, marked alike, whether it found something or not."""
         answer = Answer(
             database=query.database or DATABASE,
@@ -89,7 +68,7 @@ class Desk:
         )
         return self._to_asker(query, query_sha256, "answer", write_answer(answer), at_ms)
 
-    def refuse_query(self, query: Header, query_sha256: str, why: QueryRefusal, at_ms: int) -> Outgoing:
+    def refuse_query(self, query: Header, query_sha256: str, why: QueryRefusal, at_ms: int) -> Post:
         """Return the answer to a query that could not be searched."""
         answer = Answer(database=query.database or DATABASE, outcome="refused", searched_at_ms=at_ms, refusal=why)
         return self._to_asker(query, query_sha256, "answer", write_answer(answer), at_ms)
@@ -101,14 +80,14 @@ class Desk:
         why: BodyRefusal | None,
         outcomes: Sequence[ChangeOutcome],
         at_ms: int,
-    ) -> Outgoing:
+    ) -> Post:
         """Return what an owner is told of its changes."""
         body = write(Reply(database=DATABASE, refusal=why, outcomes=tuple(outcomes)))
         return self._to_asker(changes, changes_sha256, "reply", body, at_ms)
 
     def notices(
         self, query: Header, query_sha256: str, asked: Query, found: Sequence[Record], at_ms: int
-    ) -> list[Outgoing]:
+    ) -> list[Post]:
         """Return what the owners of hits are told; whoever finds its own record knows already."""
         return [
             self._notice(query, query_sha256, asked, record, at_ms)
@@ -116,7 +95,7 @@ class Desk:
             if record.owner != query.originator
         ]
 
-    def _notice(self, query: Header, query_sha256: str, asked: Query, record: Record, at_ms: int) -> Outgoing:
+    def _notice(self, query: Header, query_sha256: str, asked: Query, record: Record, at_ms: int) -> Post:
         named = matching.names_asker(query, record)
         notice = Notice(
             database=DATABASE,
@@ -128,10 +107,11 @@ class Desk:
             asked_by=query.originator if named else None,
             purposes=query.purposes if named else (),
         )
-        return Outgoing(
-            id=self._make_id(at_ms),
+        draft = Draft(
+            network=self._network,
             suite=2,
-            recipient=record.owner,
+            id=self._make_id(at_ms),
+            originator=self._authority,
             kind="notice",
             agreement=record.agreement,
             purposes=query.purposes if named else record.purposes,
@@ -147,18 +127,18 @@ class Desk:
             # Naming the asker passes its information on: cited, so that the gateway judges that too.
             sources=(query_sha256,) if named else (),
             conditions=query.conditions if named else (),
-            case=None,
-            database=None,
             language=self._handling.language,
-            plaintext=write(notice),
+            media_type=MEDIA_TYPE,
         )
+        return Post(draft, write(notice), (record.owner,))
 
-    def _to_asker(self, asked: Header, asked_sha256: str, kind: str, plaintext: bytes, at_ms: int) -> Outgoing:
+    def _to_asker(self, asked: Header, asked_sha256: str, kind: str, plaintext: bytes, at_ms: int) -> Post:
         handling = self._handling
-        return Outgoing(
-            id=self._make_id(at_ms),
+        draft = Draft(
+            network=self._network,
             suite=asked.suite,
-            recipient=asked.originator,
+            id=self._make_id(at_ms),
+            originator=self._authority,
             kind=kind,
             agreement=asked.agreement,
             purposes=asked.purposes,
@@ -168,15 +148,14 @@ class Desk:
             sent_at_ms=at_ms,
             expires_at_ms=at_ms + handling.lifetime_s * 1_000,
             destroy_by_ms=at_ms + handling.destroy_after_s * 1_000,
-            in_reply_to=asked_sha256,
-            sources=(),
-            # An owner's conditions stand in the body: in the header they would show who got a hit.
-            conditions=(),
             case=asked.case,
+            in_reply_to=asked_sha256,
+            # No sources, no conditions: an owner's conditions stand in the body. Here they would show who got a hit.
             database=asked.database if kind == "answer" else None,
             language=asked.language or handling.language,
-            plaintext=plaintext,
+            media_type=MEDIA_TYPE,
         )
+        return Post(draft, plaintext, (asked.originator,))
 
 
 def _label(level: Level, least: Level, *, confidential: bool) -> Label:
@@ -191,37 +170,11 @@ def _label(level: Level, least: Level, *, confidential: bool) -> Label:
     )
 
 
-def draft(outgoing: Outgoing, network: str, originator: str) -> Draft:
-    """Return the draft of a message that `originator` owes, in the federation `network`."""
-    return Draft(
-        network=network,
-        suite=outgoing.suite,
-        id=outgoing.id,
-        originator=originator,
-        kind=outgoing.kind,
-        agreement=outgoing.agreement,
-        purposes=outgoing.purposes,
-        subjects=outgoing.subjects,
-        label=outgoing.label,
-        urgency=outgoing.urgency,
-        sent_at_ms=outgoing.sent_at_ms,
-        expires_at_ms=outgoing.expires_at_ms,
-        destroy_by_ms=outgoing.destroy_by_ms,
-        case=outgoing.case,
-        in_reply_to=outgoing.in_reply_to,
-        sources=outgoing.sources,
-        conditions=outgoing.conditions,
-        database=outgoing.database,
-        language=outgoing.language,
-        media_type=MEDIA_TYPE,
-    )
-
-
-def encode(outgoing: Outgoing) -> bytes:
+def encode(owed: Post) -> bytes:
     """Return the bytes under which a message that is owed is kept."""
-    return msgspec.msgpack.encode(outgoing)
+    return msgspec.msgpack.encode(owed)
 
 
-def decode(raw: bytes) -> Outgoing:
+def decode(raw: bytes) -> Post:
     """Return what `encode` kept."""
-    return msgspec.msgpack.decode(raw, type=Outgoing)
+    return msgspec.msgpack.decode(raw, type=Post)

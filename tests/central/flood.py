@@ -12,7 +12,7 @@ async def main(folder: Path) -> None:
     database = opened(folder)
     while True:
         for owed in await take(database, query("am-police", "AB123456")):
-            sys.stdout.write(f"{owed.message.id}\n")
+            sys.stdout.write(f"{owed.post.draft.id}\n")
             sys.stdout.flush()
 
 

@@ -31,7 +31,7 @@ def fail(error: LedgerError) -> None:
 
 def opened(folder: Path, key: LookupKey = KEY, authority: str = CENTRAL) -> Database:
     """Open the node's database in `folder`."""
-    return open_database(folder, key, authority, NETWORK, Desk(Handling(), next_id), fail, LIMITS)
+    return open_database(folder, key, authority, NETWORK, Desk(NETWORK, CENTRAL, Handling(), next_id), fail, LIMITS)
 
 
 @pytest.fixture
@@ -69,10 +69,10 @@ async def test_search_finds_what_an_owner_put_and_tells_the_owner(database: Data
     hit, notice = await take(database, query("am-police", "ab123456"))
     (miss,) = await take(database, query("am-police", "ab123457"))
 
-    assert read_answer(hit.message.plaintext).outcome == "hit"
-    assert read_answer(miss.message.plaintext).outcome == "no-hit"
-    assert (notice.message.recipient, notice.message.kind) == ("cz-police", "notice")
-    assert len(hit.message.plaintext) == len(miss.message.plaintext)
+    assert read_answer(hit.post.plaintext).outcome == "hit"
+    assert read_answer(miss.post.plaintext).outcome == "no-hit"
+    assert (notice.post.recipients, notice.post.draft.kind) == (("cz-police",), "notice")
+    assert len(hit.post.plaintext) == len(miss.post.plaintext)
 
 
 async def test_query_that_is_delivered_twice_is_answered_once(database: Database) -> None:
@@ -82,7 +82,7 @@ async def test_query_that_is_delivered_twice_is_answered_once(database: Database
     first = await take(database, asked, asked)
     again = await take(database, asked)
 
-    assert [owed.message.kind for owed in first] == ["answer", "notice"]
+    assert [owed.post.draft.kind for owed in first] == ["answer", "notice"]
     assert again == []
 
 
@@ -109,8 +109,8 @@ async def test_every_change_of_a_feed_has_its_outcome(database: Database) -> Non
         changes("cz-police", put("AB123456"), put("CD123456"), put("EF123456", issuing_state="KZ"), put("??")),
     )
 
-    outcomes = read_reply(reply.message.plaintext).outcomes
-    assert reply.message.recipient == "cz-police"
+    outcomes = read_reply(reply.post.plaintext).outcomes
+    assert reply.post.recipients == ("cz-police",)
     assert [outcome.result for outcome in outcomes] == ["refused", "stored", "refused", "refused"]
     assert [outcome.refusal for outcome in outcomes] == [
         "owned-by-another",
@@ -127,7 +127,7 @@ async def test_withdrawn_record_is_not_found_and_stays_withdrawn(database: Datab
     await take(database, changes("cz-police", put("AB123456"), sent_at_ms=NOW + 1))
     (answer,) = await take(database, query("am-police", "AB123456"))
 
-    assert read_answer(answer.message.plaintext).outcome == "no-hit"
+    assert read_answer(answer.post.plaintext).outcome == "no-hit"
 
 
 async def test_memory_of_old_messages_and_withdrawals_ends(database: Database, tmp_path: Path) -> None:

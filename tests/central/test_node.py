@@ -8,15 +8,14 @@ import pytest
 from gateway.central.bodies import Put, Withdraw, read_answer, read_notice, read_reply
 from gateway.central.database import Database
 from gateway.central.node import Node
-from gateway.central.outgoing import draft
 from gateway.central.requests import Arrived, read_request
 from gateway.crypto.digests import encode_base64url
 from gateway.endpoint import inbox, outbox
-from gateway.endpoint.client import Endpoint, Post
+from gateway.endpoint.client import Endpoint
 from gateway.endpoint.journal import Journal
 from tests.central.material import KEY
 from tests.central.world import CENTRAL, CZ, KZ, TIMEOUT_S, World, ask, world
-from tests.federation import NETWORK, now_ms
+from tests.federation import now_ms
 
 PUT = Put("AB 123-456", "passport", "STOLEN", conditions=("no-arrest",))
 
@@ -152,8 +151,7 @@ async def die_after(steps: int, endpoint: Endpoint, database: Database) -> None:
     tasks = [read_request(one, endpoint.directory, KEY, now_ms()) for one in arrived]
     owed = await database.take(tasks, now_ms())
     if steps > 1:
-        posts = [Post(draft(one.message, NETWORK, CENTRAL), one.message.plaintext, (KZ,)) for one in owed]
-        await endpoint.send_all(posts)
+        await endpoint.send_all([one.post for one in owed])
     if steps > 2:
         database.handed([one.sequence for one in owed])
 

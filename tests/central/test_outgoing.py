@@ -7,16 +7,18 @@ from msgspec import structs
 from gateway.central import outgoing
 from gateway.central.bodies import Query, read_answer, read_notice
 from gateway.central.documents import Record
-from gateway.central.outgoing import Desk, Handling, Outgoing
-from tests.central.material import LABEL, NOW, header, next_id
+from gateway.central.outgoing import Desk, Handling
+from gateway.crypto.sealing import Draft
+from gateway.endpoint.client import Post
+from tests.central.material import CENTRAL, LABEL, NETWORK, NOW, header, next_id
 from tests.central.test_matching import KAZAKH, RECORD, VISA
 
-DESK = Desk(Handling(), next_id)
+DESK = Desk(NETWORK, CENTRAL, Handling(), next_id)
 
 
-def visible_to_the_gateway(message: Outgoing) -> Outgoing:
-    """Return a message without its body and its id."""
-    return structs.replace(message, id="", plaintext=b"")
+def visible_to_the_gateway(message: Post) -> Draft:
+    """Return a message without its body, its recipient and its id."""
+    return structs.replace(message.draft, id="")
 
 
 found = st.lists(st.sampled_from([RECORD, VISA, KAZAKH]), max_size=3, unique=True)
@@ -39,11 +41,12 @@ def test_answer_goes_back_under_the_agreement_and_purposes_of_its_query() -> Non
     """An answer is given for what the query asked for, and marked no lower than it (CA-11)."""
     query = header("caricc", "query", agreement="caricc-2012", purposes=("suppression",), subjects=("precursors",))
     message = DESK.answer(structs.replace(query, label=structs.replace(LABEL, level="secret")), "asked", [RECORD], NOW)
+    draft = message.draft
 
-    assert (message.recipient, message.kind, message.in_reply_to) == ("caricc", "answer", "asked")
-    assert (message.agreement, message.purposes, message.subjects) == ("caricc-2012", ("suppression",), ("precursors",))
-    assert (message.database, message.label.level) == ("travel-documents", "secret")
-    assert message.sent_at_ms == NOW < message.expires_at_ms
+    assert (message.recipients, draft.kind, draft.in_reply_to) == (("caricc",), "answer", "asked")
+    assert (draft.agreement, draft.purposes, draft.subjects) == ("caricc-2012", ("suppression",), ("precursors",))
+    assert (draft.database, draft.label.level) == ("travel-documents", "secret")
+    assert draft.sent_at_ms == NOW < draft.expires_at_ms
 
 
 def test_hit_shows_owner_status_and_conditions() -> None:
@@ -62,10 +65,14 @@ def test_owner_is_told_of_a_hit_under_the_agreement_of_its_record() -> None:
     (message,) = DESK.notices(query, "asked", Query(number="ab 123-456"), [RECORD], NOW)
     notice = read_notice(message.plaintext)
 
-    assert (message.recipient, message.kind, message.agreement) == ("cz-police", "notice", "interpol-membership")
+    assert (message.recipients, message.draft.kind, message.draft.agreement) == (
+        ("cz-police",),
+        "notice",
+        "interpol-membership",
+    )
     assert (notice.number, notice.asked_by, notice.purposes) == ("AB123456", "am-police", ("border-control",))
     # What is passed on is cited, with its conditions, so that the gateway judges it as somebody's information.
-    assert (message.sources, message.conditions) == (("asked",), ("no-onward-use",))
+    assert (message.draft.sources, message.draft.conditions) == (("asked",), ("no-onward-use",))
 
 
 def test_owner_is_told_without_a_name_where_the_asker_does_not_permit_it() -> None:
@@ -74,8 +81,8 @@ def test_owner_is_told_without_a_name_where_the_asker_does_not_permit_it() -> No
     (message,) = DESK.notices(query, "asked", Query(number="AB123456"), [RECORD], NOW)
     notice = read_notice(message.plaintext)
 
-    assert (notice.asked_by, notice.purposes, message.sources) == (None, (), ())
-    assert message.purposes == RECORD.purposes
+    assert (notice.asked_by, notice.purposes, message.draft.sources) == (None, (), ())
+    assert message.draft.purposes == RECORD.purposes
     assert b"caricc" not in message.plaintext
 
 

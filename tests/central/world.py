@@ -76,7 +76,7 @@ class World:
 
     def database(self) -> Database:
         """Open the node's database, for a node or in its place."""
-        desk = Desk(Handling(), message_id)
+        desk = Desk(NETWORK, CENTRAL, Handling(), message_id)
         limits = WriterLimits(disk_free_bytes_min=0)
         return open_database(self.folder / "records", KEY, CENTRAL, NETWORK, desk, fail, limits)
 
