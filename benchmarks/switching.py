@@ -11,7 +11,6 @@ import asyncio
 import multiprocessing
 import multiprocessing.synchronize
 import os
-import socket
 import statistics
 import subprocess
 import tempfile
@@ -20,13 +19,13 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.deployment import Deployment
 from benchmarks.machine import Verification, describe
 from benchmarks.peers import Meter, Recipient, Sender, connect
 from gateway.crypto.digests import sha256
 from gateway.crypto.envelope import decode_envelope
 from gateway.crypto.receipt import verify_receipt
 from gateway.crypto.sealing import Letter, recipient_key, seal, seal_batch
+from tests.deployment import Deployment, free_ports
 from tests.federation import NETWORK, ORIGIN, now_ms
 
 PAIRS = 20
@@ -122,14 +121,6 @@ def check_sample(deployment: Deployment, meter: Meter) -> int:
     for _, receipt in meter.sample:
         verify_receipt(receipt, object_sha256=None, gateways=gateways, network=NETWORK)
     return len(meter.sample)
-
-
-def free_ports() -> tuple[int, int]:
-    """Return two free loopback ports."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
 
 
 def run(messages: int, together: int, interval_s: float | None) -> tuple[float, str]:

@@ -17,8 +17,10 @@ async def crash(story: Story) -> None:
     narrator.chapter("In the middle of it: the gateway is killed")
     known = {line.sha256 for line in (await story.inbox("kz-mvd")).messages}
     sent: list[Timeline] = []
-    killing = asyncio.create_task(_kill_when(story, sent))
+    pid = story.federation.gateway.pid
     for number in range(MESSAGES):
+        if number == KILL_AFTER:
+            story.federation.gateway.kill()
         sent.append(
             await story.send(
                 "cz-police",
@@ -31,7 +33,6 @@ async def crash(story: Story) -> None:
                 subjects=("motor-vehicles",),
             )
         )
-    pid = await killing
     narrator.line("gateway", "is killed with SIGKILL under load", f"pid {pid} is gone", True)
     story.federation.start_gateway()
     narrator.line("gateway", "is started again", "recovered, ready", story.federation.gateway_ready())
@@ -44,14 +45,6 @@ async def crash(story: Story) -> None:
         f"{delivered} acknowledged, {len(wanted - set(arrived))} lost, {len(arrived) - len(set(arrived))} twice",
         delivered == MESSAGES and set(arrived) == wanted and len(arrived) == MESSAGES,
     )
-
-
-async def _kill_when(story: Story, sent: list[Timeline]) -> int:
-    while len(sent) < KILL_AFTER:
-        await asyncio.sleep(0.002)
-    pid = story.federation.gateway.pid
-    story.federation.gateway.kill()
-    return pid
 
 
 async def _delivered(story: Story, sent: list[Timeline]) -> int:

@@ -7,12 +7,15 @@ as commands. Nothing here reaches into a process.
 import asyncio
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from gateway.crypto.digests import encode_base64url
+from gateway.crypto.keys import from_pem
 from gateway.demo.processes import Program
 from gateway.domain.errors import ConfigurationError, PeerError
 from gateway.endpoint.local_api import Desk, other_desk
@@ -24,6 +27,8 @@ ENDPOINTS = ("cz-police", "kz-mvd", "am-police", "md-police", "caricc")
 CENTRAL = "interpol-gs"
 # Unconnected after this long, an endpoint is not going to connect.
 CONNECT_WITHIN_S = 20.0
+LOOK_EVERY_S = 0.05
+VERIFIER = Path(__file__).resolve().parents[2] / "schemas" / "verify_receipt.py"
 
 
 class Federation:
@@ -96,13 +101,28 @@ class Federation:
             )
         return done
 
+    def verify_alone(self, receipt: bytes, object_: bytes) -> subprocess.CompletedProcess[str]:
+        """Run the stand-alone verifier, which shares no code with us, on a receipt and its header."""
+        settings = self.settings()
+        key = from_pem("checkpoint", Path(settings.checkpoint.key_file).read_bytes())
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "receipt.tlog-proof").write_bytes(receipt)
+            (folder / "header.json").write_bytes(object_)
+            arguments = [str(folder / "receipt.tlog-proof"), "--origin", settings.gateway.origin]
+            arguments += ["--key", encode_base64url(key.public), "--object", str(folder / "header.json")]
+            return subprocess.run(
+                [sys.executable, str(VERIFIER), *arguments], capture_output=True, text=True, timeout=30, check=False
+            )
+
     @asynccontextmanager
     async def desk(self, authority: str) -> AsyncIterator[Desk]:
         """Give the local interface of an endpoint, once it is there and connected."""
         folder = self.root / "endpoints" / authority / "data"
-        async with asyncio.timeout(CONNECT_WITHIN_S):
-            while not await _connected(folder):
-                await asyncio.sleep(0.05)
+        for _ in range(int(CONNECT_WITHIN_S / LOOK_EVERY_S)):
+            if await _connected(folder):
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
         async with other_desk(folder) as desk:
             if desk is None:
                 raise PeerError(f"the endpoint of `{authority}` has ended")

@@ -3,6 +3,8 @@
 Every line is a claim that is checked: who, what, the outcome, and for a refusal the article.
 """
 
+import asyncio
+import time
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -47,11 +49,12 @@ class Story:
 
     async def outcome(self, who: str, sent: Timeline, wanted: str) -> Timeline:
         """Wait for the end of a message and return its timeline."""
-        for _ in range(40):
-            timeline = await self.desks[who].call("status", Named(name=sent.sha256, wait_s=1), Timeline)
-            if timeline.state in {wanted, "failed", "refused", "declined"}:
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            timeline = await self.desks[who].call("status", Named(name=sent.sha256), Timeline)
+            if timeline.state in {wanted, "failed", "refused", "declined"} or time.monotonic() > deadline:
                 return timeline
-        return timeline
+            await asyncio.sleep(0.05)
 
     def passes(self, who: str, what: str, timeline: Timeline) -> None:
         """Claim that a message was accepted."""

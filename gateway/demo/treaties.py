@@ -161,7 +161,7 @@ async def armenia_moldova(story: Story) -> None:
     fields: dict[str, Any] = {
         "kind": "spontaneous",
         "purposes": ("detection",),
-        "subjects": ("unauthorised-access",),
+        "subjects": ("unauthorized-access",),
         "language": "ru",
     }
     newer = await story.send("am-police", "md-police", "Intrusion into a bank.", agreement="cis-2018", **fields)

@@ -20,4 +20,5 @@ class SwitchLimits(Struct, frozen=True, forbid_unknown_fields=True):
     # Unacknowledged for this long, a delivery goes to another session; then twice as long, up to an hour.
     acknowledge_within_ms: int = 30_000
     acknowledge_within_ms_max: int = 3_600_000
-    attempts_max: int = 50
+    # Every reconnect of a recipient is an attempt too, and so is a crash of ours: a budget against poison, no deadline.
+    attempts_max: int = 1_000

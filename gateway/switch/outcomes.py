@@ -49,7 +49,13 @@ class Outcomes:
             self.evidence.setdefault(originator, []).append(item)
 
     def _answer(self, ticket: Ticket, done: Committed) -> None:
-        answer = Answer(number=ticket.number, kind="receipt", permitted=done.permitted, body=done.receipt)
+        answer = Answer(
+            number=ticket.number,
+            kind="receipt",
+            permitted=done.permitted,
+            body=done.receipt,
+            duplicate=done.duplicate,
+        )
         key = id(ticket.session)
         entry = self.answers.get(key)
         if entry is None:

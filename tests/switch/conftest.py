@@ -11,9 +11,9 @@ from tests.switch.bench import Bench
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    """An exchange over a fresh store."""
-    parts = Bench(tmp_path / "data")
+async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """An exchange over a fresh store; a parameter replaces its limits."""
+    parts = Bench(tmp_path / "data", getattr(request, "param", None))
     parts.start()
     delivering = asyncio.create_task(keep_delivering(parts.exchange))
     yield parts

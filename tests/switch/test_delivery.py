@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from msgspec.structs import replace
 
 from gateway.crypto.digests import encode_base64url
@@ -69,6 +70,7 @@ async def test_session_that_ends_gives_its_deliveries_back(bench: Bench) -> None
     assert second.deliveries[0].header_sha256 == first.deliveries[0].header_sha256
 
 
+@pytest.mark.parametrize("bench", [SwitchLimits(attempts_max=6)], indirect=True)
 async def test_threat_E16_message_nobody_acknowledges_ends_and_the_next_one_proceeds(bench: Bench) -> None:
     """Threat E16: a poisonous message has a budget of attempts; it ends in evidence and blocks nobody."""
     sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
@@ -78,7 +80,7 @@ async def test_threat_E16_message_nobody_acknowledges_ends_and_the_next_one_proc
     bench.exchange.submit(sender, 1, "message", healthy)
     await until(recipient.deliveries, 2)
     bench.exchange.acknowledge(recipient, 0, bench.acknowledgement("kz-mvd", [header_digest(healthy)]))
-    for _ in range(SwitchLimits().attempts_max + 2):
+    for _ in range(bench.limits.attempts_max + 2):
         seen = len(recipient.deliveries)
         bench.later_ms += bench.limits.acknowledge_within_ms_max + 1
         bench.exchange.tick()

@@ -1,6 +1,7 @@
-"""A federation of many authorities and a gateway of it, as files in a folder, for the load to run against."""
+"""A federation of many authorities and a gateway of it, as files in a folder: for load, and for being killed."""
 
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -15,6 +16,16 @@ from gateway.wire.tls import Identity, client_context
 from tests.federation import NETWORK, ORIGIN, ROOT, Federation, Member, now_ms
 
 READY_S = 20.0
+# Links and inspection each say when they listen.
+LISTENERS = 2
+
+
+def free_ports() -> tuple[int, int]:
+    """Return two free loopback ports."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]
 
 
 class Deployment:
@@ -42,21 +53,21 @@ class Deployment:
             self._spki,
         )
 
-    def start(self, core: int) -> subprocess.Popen[bytes]:
-        """Start the gateway pinned to `core` and return when it listens."""
-        log = (self.folder / "gateway.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "gateway", "run", "--config", str(self.folder / "gateway.toml")],
-            stdout=log,
-            stderr=log,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-        )
+    def start(self, core: int | None = None) -> subprocess.Popen[bytes]:
+        """Start the gateway, pinned to `core` if given, and return when it listens."""
+        with (self.folder / "gateway.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gateway", "gateway", "run", "--config", str(self.folder / "gateway.toml")],
+                stdout=log,
+                stderr=log,
+            )
+        if core is not None:
+            os.sched_setaffinity(process.pid, {core})
         deadline = time.monotonic() + READY_S
-        while b"listening" not in (self.folder / "gateway.log").read_bytes():
+        while (self.folder / "gateway.log").read_bytes().count(b'"listening"') < LISTENERS:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self.folder / "gateway.log").read_text())
-            time.sleep(0.05)
-        time.sleep(0.2)
+            time.sleep(0.02)
         return process
 
     def _member(self, name: str, party: str, at_ms: int) -> Member:
