@@ -113,13 +113,15 @@ BATCHES: dict[str, Callable[[], bytes]] = {
         replace(SIGNED, s=msgspec.msgpack.decode(under(ITEMS[:2]), type=SignedAcknowledgements).s)
     ),
     "another network": lambda: under(tuple(replace(each, network="another") for each in ITEMS), network="another"),
+    "root of another network": lambda: under(ITEMS, network="another"),
     "item of another network": lambda: under((item(network="another"),)),
+    "doubled key": lambda: b"\x84\xa1h\xc4\x00" + RAW[1:],
     "item not canonical": lambda: encode(replace(SIGNED, items=(SIGNED.items[0] + b" ", *SIGNED.items[1:]))),
     "batch-signed": lambda: encode(replace(SIGNED, s=replace(SIGNED.s, n=2, i=0, p=(bytes(32),)))),
     "no item": lambda: encode(replace(SIGNED, items=())),
     "trailing byte": lambda: RAW + b"\x00",
     "empty": lambda: b"",
-    "too large": lambda: RAW + bytes(STATEMENT_BYTES_MAX),
+    "too large": lambda: under(tuple(item(number, originator="o" * 63) for number in range(ACKNOWLEDGEMENTS_MAX))),
 }
 
 
@@ -170,6 +172,7 @@ EVIDENCES: dict[str, Callable[[], bytes]] = {
     "signed by the originator": lambda: encode(replace(SHOWN, s=Signature(CZ.keys["acknowledgement"].kid, SHOWN.s.g))),
     "empty": lambda: b"",
     "trailing byte": lambda: EVIDENCE + b"\x00",
+    "doubled key": lambda: b"\x86\xa1h\xc4\x00" + EVIDENCE[1:],
     "too large": lambda: EVIDENCE + bytes(STATEMENT_BYTES_MAX),
 }
 

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.crypto.checkpoint import (
-    NOTE_BYTES_MAX,
     checkpoint_key_id,
     decode_base64,
     sign_checkpoint,
@@ -68,7 +67,7 @@ NOTES = {
     "line that is no signature": (LINES + "hello\n").encode(),
     "hyphen for a dash": LINES.replace("\u2014", "-").encode(),
     "not utf-8": GOOD.note + b"\xff\n",
-    "too long": GOOD.note + b"x" * NOTE_BYTES_MAX,
+    "too long": (LINES + named("w" * 1_000, OTHER, TEXT) * 15).encode(),
     "too many signatures": (LINES + named("w", OTHER, TEXT) * 40).encode(),
     "short signature": (TEXT + "\n\u2014 " + ORIGIN + " " + LINES.split(" ")[-1][:20] + "\n").encode(),
 }
