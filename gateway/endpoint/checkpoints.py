@@ -58,8 +58,14 @@ class Chain:
 
     @property
     def proven(self) -> Checkpoint | None:
-        """The largest head that is proven to continue all before it: what we have `seen`."""
+        """The largest head that is proven to continue all before it."""
         return self._proven
+
+    @property
+    def newest(self) -> Checkpoint | None:
+        """The largest head that the gateway signed, proven or not: what we have seen of it."""
+        known = [*self._open.values(), *(() if self._proven is None else (self._proven,))]
+        return max(known, key=lambda checkpoint: checkpoint.size, default=None)
 
     @property
     def owed(self) -> int:

@@ -24,6 +24,7 @@ from gateway.domain.errors import CapacityError, ConfigurationError, FormatError
 from gateway.domain.message import BATCH_MESSAGES_MAX, Header
 from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.endpoint import inbox, outbox
+from gateway.endpoint.alarms import Alarm, AlarmedError
 from gateway.endpoint.editions import remember_own_keys
 from gateway.endpoint.handing import Message
 from gateway.endpoint.identity import GatewayAddress, Identity
@@ -190,6 +191,13 @@ class Endpoint:
         """
         return self.keeping.editions.require(self._clock())
 
+    @property
+    def alarm(self) -> Alarm | None:
+        """The alarm that ended trust in everything, or in every gateway there is."""
+        blocking = self.keeping.alarms.blocking
+        found = [blocking(address.origin) for address in self._gateways]
+        return blocking(None) or (found[0] if all(found) else None)
+
     # Sending.
 
     async def send(self, post: Post) -> SentMessage:
@@ -245,13 +253,13 @@ class Endpoint:
         return SentMessage(name, digest)
 
     async def answered(self, sha256_: bytes, timeout_s: float) -> outbox.Sent | None:
-        """Wait until the gateway's word on something we sent is durable; None if it was not in time."""
+        """Wait until the gateway's word on something we sent is durable; None if it was not in time, or is none."""
 
         def found() -> outbox.Sent | None:
             row = outbox.find(self.keeping.journal, "", sha256_)
             return row if row is not None and row.answered else None
 
-        await self.keeping.watch.until(sha256_, lambda: found() is not None, timeout_s)
+        await self.keeping.watch.until(sha256_, lambda: self.alarm is not None or found() is not None, timeout_s)
         return found()
 
     # Receiving.
@@ -284,18 +292,16 @@ class Endpoint:
             rows = inbox.replies(keeping.journal, header_sha256)
             return next((row for row in rows if row.originator == originator), None)
 
-        await keeping.watch.until(header_sha256, lambda: found() is not None, timeout_s)
+        await keeping.watch.until(header_sha256, lambda: self.alarm is not None or found() is not None, timeout_s)
         row = found()
         return None if row is None else keeping.reopen(row)
 
     # Inside.
 
     def _check_trust(self) -> None:
-        """Raise the alarm that ended trust in everything, or in every gateway there is."""
-        alarms = self.keeping.alarms
-        alarms.check(None)
-        if all(alarms.blocking(address.origin) for address in self._gateways):
-            alarms.check(self._gateways[0].origin)
+        alarm = self.alarm
+        if alarm is not None:
+            raise AlarmedError(alarm)
 
     def _seal(self, posts: Sequence[Post]) -> list[bytes]:
         if not posts:

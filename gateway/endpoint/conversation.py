@@ -198,7 +198,7 @@ class Conversation:
             TrustError: the checkpoint is not under `public`.
         """
         shown = verify_checkpoint(hello.checkpoint, self._origin, public)
-        seen = chain.proven
+        seen = chain.newest
         self._chain = chain
         self._state, self._window = "open", hello.window
         actions: list[Action] = [Say(EndpointHello(None if seen is None else seen.note, evidence_after))]

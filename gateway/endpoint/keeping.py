@@ -45,6 +45,11 @@ class Watch:
         if event is not None:
             event.set()
 
+    def wake(self) -> None:
+        """Wake everybody: something changed that concerns all."""
+        for digest in list(self._waiting):
+            self.changed(digest)
+
     async def until(self, digest: bytes, settled: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until `settled` says so, asked after each news; False after `timeout_s`."""
         try:
@@ -110,8 +115,10 @@ class Keeping:
         )
 
     async def sound(self, alarm: Alarm) -> None:
-        """Write an alarm down and tell the log."""
+        """Write an alarm down, tell the log, and let nobody wait for what cannot come any more."""
         await self.alarms.sound(alarm, self.clock())
+        if alarm.latching:
+            self.watch.wake()
         self.notify(Notice(f"alarm-{alarm.kind}", alarm.origin or "", alarm.detail))
 
     async def take_edition(self, raw: bytes) -> bool:

@@ -143,7 +143,11 @@ class OtherDesk:
 async def serve(office: Office, folder: Path) -> AsyncIterator[None]:
     """Serve `office` on the socket in `folder`, which this process holds, while the context lasts."""
     app = web.Application(client_max_size=REQUEST_BYTES_MAX)
-    app.router.add_post(PATH + "{operation}", lambda request: _answer(office, request))
+
+    async def answer(request: web.Request) -> web.Response:
+        return await _answer(office, request)
+
+    app.router.add_post(PATH + "{operation}", answer)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

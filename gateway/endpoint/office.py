@@ -343,7 +343,8 @@ class Office:
 
     def _health(self) -> Health:
         link, keeping = self._endpoint.link, self._endpoint.keeping
-        alarm = keeping.alarms.blocking(None) or next(
+        # One gateway under an alarm is told even while another one serves.
+        alarm = self._endpoint.alarm or next(
             (found for address in self._endpoint.gateways if (found := keeping.alarms.blocking(address.origin))), None
         )
         return Health(

@@ -117,8 +117,8 @@ def mark_sent(connection: sqlite3.Connection, sequences: Sequence[int], at_ms: i
 def receipted(connection: sqlite3.Connection, sequence: int, receipt: Receipt, permitted: bool, at_ms: int) -> None:
     """Keep a verified receipt. A refused parcel has no outcome to wait for and gives up its bytes."""
     connection.execute(
-        "UPDATE outbox SET receipt = ?, permitted = ?, ledger_index = ?, tree_size = ?, origin = ?, receipted_at_ms = ?,"
-        " sent_at_ms = ifnull(sent_at_ms, ?), raw = CASE WHEN ? AND kind = 'message' THEN raw END"
+        "UPDATE outbox SET receipt = ?, permitted = ?, ledger_index = ?, tree_size = ?, origin = ?,"
+        " receipted_at_ms = ?, sent_at_ms = ifnull(sent_at_ms, ?), raw = CASE WHEN ? AND kind = 'message' THEN raw END"
         " WHERE sequence = ? AND receipt IS NULL",
         (
             receipt.raw,

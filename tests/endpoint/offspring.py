@@ -1,7 +1,7 @@
 """A process that bears processes to be killed: imports are paid once, each child is a fork before any thread or loop.
 
 Reads lines: `send CONFIG RECIPIENT` sends until killed, `run CONFIG` is the daemon. Writes `pid N`, then what the
-child says: each digest is one that `send` has returned for.
+child says (each digest is one that `send` has returned for), and `gone` at its end.
 """
 
 import asyncio
@@ -44,6 +44,7 @@ def main() -> None:
             os._exit(0)
         say(f"pid {child}")
         os.waitpid(child, 0)
+        say("gone")
 
 
 if __name__ == "__main__":

@@ -143,6 +143,14 @@ def test_restart_asks_for_what_was_owed() -> None:
     assert chain.proven == one.head(9)
 
 
+def test_what_was_signed_was_seen_proven_or_not() -> None:
+    """A head counts as seen as soon as its signature was verified: only so is a gateway that shrank found out."""
+    one = log(9)
+    chain = Chain(one.head(4), [one.head(9)])
+
+    assert (chain.newest, chain.proven) == (one.head(9), one.head(4))
+
+
 def test_empty_ledger_contradicts_nothing() -> None:
     """Before its first entry a ledger has nothing to prove."""
     chain = Chain(None)

@@ -31,25 +31,24 @@ class Offspring:
     async def bear(self, order: str) -> None:
         """Start a child."""
         self._in.write(order.encode() + b"\n")
-        while not (line := await self._line()).startswith("pid "):
-            self.said.append(line)
-        self._child = int(line.removeprefix("pid "))
+        self._child = int((await self._line()).removeprefix("pid "))
 
     async def hear(self) -> None:
         """Wait until the child has said something."""
         self.said.append(await self._line())
 
-    def kill(self) -> None:
-        """Kill the child with SIGKILL."""
+    async def kill(self) -> None:
+        """Kill the child with SIGKILL, wait until it is gone, and hear what it had still said."""
         child, self._child = self._child, 0
         if child:
             os.kill(child, signal.SIGKILL)
+            while (line := await self._line()) != "gone":
+                self.said.append(line)
 
     async def end(self) -> None:
-        """Kill the child, end its parent, and hear the rest."""
-        self.kill()
+        """Kill the child and end its parent."""
+        await self.kill()
         self._in.close()
-        self.said += (await self._out.read()).decode().split("\n")
 
     async def _line(self) -> str:
         return (await asyncio.wait_for(self._out.readline(), 20)).decode().strip()
@@ -86,8 +85,7 @@ async def test_sender_killed_between_send_and_receipt_loses_nothing(tmp_path: Pa
             await children.bear(f"send {config} {KZ}")
             await children.hear()
             await asyncio.sleep(random.uniform(0, 0.03))
-            children.kill()
-        await children.end()
+            await children.kill()
         # A line that a kill cut in two promises nothing.
         promised = [decode_base64url(line) for line in children.said if len(line) == 43]
         assert len(promised) >= CYCLES
@@ -125,7 +123,7 @@ async def test_recipient_killed_while_receiving_has_what_it_acknowledged(tmp_pat
             made.gateway.owed[KZ] = dict(left[: 10 * (kill + 1)])
             delivering = asyncio.create_task(made.gateway._deliver())
             await asyncio.sleep(random.uniform(0.001, 0.03))
-            children.kill()
+            await children.kill()
             await delivering
             await eventually(lambda: not any(line.authority == KZ for line in made.gateway.lines), 20)
         made.gateway.owed[KZ] = {key: one for key, one in everything.items() if key not in _acknowledged(made)}
