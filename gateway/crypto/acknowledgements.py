@@ -27,7 +27,6 @@ from gateway.domain.statement import (
 )
 
 _TYPE = payload_type("acknowledgement-batch")
-_ENCODER = msgspec.msgpack.Encoder()
 _BATCH_DECODER = msgspec.msgpack.Decoder(SignedAcknowledgements)
 _EVIDENCE_DECODER = msgspec.msgpack.Decoder(AcknowledgementEvidence)
 
@@ -64,7 +63,7 @@ def sign_acknowledgements(
     tree_root = encode_base64url(root([leaf_hash(item) for item in encoded]))
     h = canonical.encode(AcknowledgementBatch(1, items[0].network, len(encoded), tree_root, seen))
     canonical.decode(h, AcknowledgementBatch)
-    raw = _ENCODER.encode(SignedAcknowledgements(h, Signature(key.kid, sign(key, pae(_TYPE, h))), encoded))
+    raw = canonical.pack(SignedAcknowledgements(h, Signature(key.kid, sign(key, pae(_TYPE, h))), encoded))
     if len(raw) > STATEMENT_BYTES_MAX:
         raise FormatError(f"acknowledgements are larger than {STATEMENT_BYTES_MAX} bytes: send fewer at once")
     return raw
@@ -78,11 +77,7 @@ def open_acknowledgements(raw: bytes, directory: Directory, network: str, at_ms:
         SignatureError: the key is unknown, not in force, of another role, or signed other items; or an item speaks
             for another recipient.
     """
-    if len(raw) > STATEMENT_BYTES_MAX:
-        raise FormatError(f"acknowledgements are larger than {STATEMENT_BYTES_MAX} bytes")
-    signed = canonical.decode_with(_BATCH_DECODER, raw)
-    if _ENCODER.encode(signed) != raw:
-        raise FormatError("acknowledgements are not canonical: a doubled key, another order or a longer encoding")
+    signed = canonical.unpack(_BATCH_DECODER, raw, STATEMENT_BYTES_MAX, "acknowledgement batch")
     listed = _listed(signed.s, directory)
     if not directory.accepts_key(listed, at_ms):
         raise SignatureError(f"key `{listed.entry.kid}` is not in force in edition {directory.edition.number}")
@@ -93,7 +88,7 @@ def open_acknowledgements(raw: bytes, directory: Directory, network: str, at_ms:
     items = []
     for index, (item_raw, path) in enumerate(zip(signed.items, inclusion_paths(leaves), strict=True)):
         item = _item(item_raw, listed, network)
-        evidence = _ENCODER.encode(AcknowledgementEvidence(signed.h, signed.s, item_raw, index, path))
+        evidence = canonical.pack(AcknowledgementEvidence(signed.h, signed.s, item_raw, index, path))
         items.append((item, decode_base64url(item.header_sha256), evidence))
     return OpenedAcknowledgements(
         listed.authority.id, sha256(signed.h), signatures_digest((signed.s,)), batch.seen, tuple(items)
@@ -110,11 +105,7 @@ def verify_evidence(raw: bytes, directory: Directory, network: str) -> Acknowled
         FormatError: no evidence, or a path that does not fit the batch.
         SignatureError: no key of the recipient signed this item.
     """
-    if len(raw) > STATEMENT_BYTES_MAX:
-        raise FormatError(f"evidence is larger than {STATEMENT_BYTES_MAX} bytes")
-    evidence = canonical.decode_with(_EVIDENCE_DECODER, raw)
-    if _ENCODER.encode(evidence) != raw:
-        raise FormatError("evidence is not canonical: a doubled key, another order or a longer encoding")
+    evidence = canonical.unpack(_EVIDENCE_DECODER, raw, STATEMENT_BYTES_MAX, "evidence")
     listed = _listed(evidence.s, directory)
     if listed.entry.status == "compromised":
         raise SignatureError(f"key `{listed.entry.kid}` is compromised")

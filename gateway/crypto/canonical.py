@@ -1,8 +1,8 @@
-"""Canonical JSON: one spelling for every signed object.
+"""One spelling for every object: canonical JSON for what is signed, MessagePack for what carries it.
 
-A reader accepts an object only if encoding what it decoded gives the same bytes. That one
-comparison refuses doubled keys, other orders, white space, floats, `-0`, escapes and a byte-order mark
-(wire.md, "Canonical JSON"). Nothing of the input is repeated in an error but the field's own name.
+A reader accepts an object only if encoding what it decoded gives the same bytes. That one comparison refuses
+doubled keys, other orders, white space, floats, `-0`, escapes and a byte-order mark (wire.md, "Canonical JSON";
+ADR 0005 for MessagePack). Nothing of the input is repeated in an error but the field's own name.
 """
 
 import re
@@ -17,6 +17,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
+_PACKER = msgspec.msgpack.Encoder()
 # One decoder a type, built on first use: there are as many as signed objects.
 _DECODERS: dict[Any, Any] = {}
 # The end of a message of msgspec: names of our own fields and indices, never input.
@@ -60,6 +61,25 @@ def decode_with(decoder: Reader[T], raw: bytes) -> T:
         return decoder.decode(raw)
     except (msgspec.DecodeError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         raise FormatError(_explain(error)) from None
+
+
+def pack(value: object) -> bytes:
+    """Return the MessagePack of `value`: maps in the order of the schema, shortest encodings."""
+    return _PACKER.encode(value)
+
+
+def unpack(decoder: Reader[T], raw: bytes, bytes_max: int, what: str) -> T:
+    """Return what `decoder` reads in `raw`; nothing of it has been verified.
+
+    Raises:
+        FormatError: more than `bytes_max` bytes, not of the schema, or not the one spelling of its content.
+    """
+    if len(raw) > bytes_max:
+        raise FormatError(f"{what} is larger than {bytes_max} bytes")
+    value = decode_with(decoder, raw)
+    if _PACKER.encode(value) != raw:
+        raise FormatError(f"{what} is not canonical: a doubled key, another order or a longer encoding")
+    return value
 
 
 def in_order(names: Sequence[str]) -> bool:

@@ -38,13 +38,12 @@ from gateway.domain.message import (
 HEADER_TYPE = payload_type("header")
 HEADER_ROLES = frozenset({"message", "seal", "signatory"})
 
-_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Envelope)
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
     """Return the MessagePack form: maps keyed h, s, r, c in this order, shortest encodings."""
-    return _ENCODER.encode(envelope)
+    return canonical.pack(envelope)
 
 
 def decode_envelope(raw: bytes) -> Envelope:
@@ -53,12 +52,7 @@ def decode_envelope(raw: bytes) -> Envelope:
     Raises:
         FormatError: too large, not of the schema, or not the one spelling of its content.
     """
-    if len(raw) > ENVELOPE_BYTES_MAX:
-        raise FormatError(f"envelope is larger than {ENVELOPE_BYTES_MAX} bytes")
-    envelope = canonical.decode_with(_DECODER, raw)
-    if _ENCODER.encode(envelope) != raw:
-        raise FormatError("envelope is not canonical: a doubled key, another order or a longer encoding")
-    return envelope
+    return canonical.unpack(_DECODER, raw, ENVELOPE_BYTES_MAX, "envelope")
 
 
 def open_envelope(raw: bytes, directory: Directory, network: str, at_ms: int, roots: VerifiedRoots) -> AuthenticMessage:
@@ -231,5 +225,5 @@ def prune(message: AuthenticMessage, recipient_authority: str) -> bytes:
     envelope = message.envelope
     for recipient, wrap in zip(message.header.recipients, envelope.r, strict=True):
         if recipient.authority == recipient_authority:
-            return _ENCODER.encode(Envelope(envelope.h, envelope.s, (wrap,), envelope.c))
+            return canonical.pack(Envelope(envelope.h, envelope.s, (wrap,), envelope.c))
     raise FormatError(f"`{recipient_authority}` is no recipient of this message")

@@ -10,7 +10,6 @@ from gateway.crypto.digests import pae, payload_type
 from gateway.domain.errors import FormatError
 from gateway.domain.statement import STATEMENT_BYTES_MAX, SignedStatement
 
-_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(SignedStatement)
 
 
@@ -20,7 +19,7 @@ def encode_signed(statement: SignedStatement) -> bytes:
     Raises:
         FormatError: it is larger than a statement may be.
     """
-    raw = _ENCODER.encode(statement)
+    raw = canonical.pack(statement)
     if len(raw) > STATEMENT_BYTES_MAX:
         raise FormatError(f"statement is larger than {STATEMENT_BYTES_MAX} bytes")
     return raw
@@ -32,11 +31,7 @@ def decode_signed(raw: bytes) -> SignedStatement:
     Raises:
         FormatError: too large, not of the schema, not the one spelling of its content, or batch-signed.
     """
-    if len(raw) > STATEMENT_BYTES_MAX:
-        raise FormatError(f"statement is larger than {STATEMENT_BYTES_MAX} bytes")
-    statement = canonical.decode_with(_DECODER, raw)
-    if _ENCODER.encode(statement) != raw:
-        raise FormatError("statement is not canonical: a doubled key, another order or a longer encoding")
+    statement = canonical.unpack(_DECODER, raw, STATEMENT_BYTES_MAX, "statement")
     if any(not signature.single for signature in statement.s):
         raise FormatError("only messages are signed in batches")
     return statement

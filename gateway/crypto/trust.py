@@ -45,7 +45,6 @@ class SignedEdition(Struct, frozen=True, forbid_unknown_fields=True):
     s: Annotated[tuple[Signature, ...], Meta(max_length=EDITION_SIGNATURES_MAX)]
 
 
-_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(SignedEdition)
 
 
@@ -58,7 +57,7 @@ def sign_edition(edition: Edition, keys: Sequence[SecretKey]) -> bytes:
     """
     h = canonical.encode(in_one_order(edition))
     canonical.decode(h, Edition)
-    return _ENCODER.encode(SignedEdition(_DIRECTORY, h, _sign_all(h, keys)))
+    return canonical.pack(SignedEdition(_DIRECTORY, h, _sign_all(h, keys)))
 
 
 def add_signatures(raw: bytes, keys: Sequence[SecretKey]) -> bytes:
@@ -70,7 +69,7 @@ def add_signatures(raw: bytes, keys: Sequence[SecretKey]) -> bytes:
     """
     signed = _decode(raw)
     kept = tuple(signature for signature in signed.s if signature.k not in {key.kid for key in keys})
-    return _ENCODER.encode(SignedEdition(signed.t, signed.h, (*kept, *_sign_all(signed.h, keys))))
+    return canonical.pack(SignedEdition(signed.t, signed.h, (*kept, *_sign_all(signed.h, keys))))
 
 
 def _sign_all(h: bytes, keys: Sequence[SecretKey]) -> tuple[Signature, ...]:
@@ -119,18 +118,14 @@ def verify_edition(
         _check_succession(edition, digest, network, previous, at_ms)
         grants = _grants(edition, network, previous, grants_public, grants_number_min)
     except (FormatError, SignatureError) as error:
-        raise TrustError(f"directory edition: {error}") from None
+        raise TrustError(f"no directory edition to trust: {error}") from None
     return Directory(edition, digest, raw, keys, grants)
 
 
 def _decode(raw: bytes) -> SignedEdition:
-    if len(raw) > SIGNED_EDITION_BYTES_MAX:
-        raise FormatError(f"it is larger than {SIGNED_EDITION_BYTES_MAX} bytes")
-    signed = canonical.decode_with(_DECODER, raw)
-    if signed.t != _DIRECTORY:
-        raise FormatError("the payload type is not that of a directory")
-    if _ENCODER.encode(signed) != raw or any(not signature.single for signature in signed.s):
-        raise FormatError("it is not canonical: a doubled key, another order or a longer encoding")
+    signed = canonical.unpack(_DECODER, raw, SIGNED_EDITION_BYTES_MAX, "edition")
+    if signed.t != _DIRECTORY or any(not signature.single for signature in signed.s):
+        raise FormatError("statement is no directory edition")
     return signed
 
 

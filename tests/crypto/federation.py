@@ -120,10 +120,8 @@ def edition(**changes: Any) -> Edition:
     return replace(first, **changes)
 
 
-def trusted(
-    listed: Edition, keys: tuple[SecretKey, ...] = DIRECTORY_KEYS[:2], previous: Directory | None = None, **changes: Any
-) -> Directory:
-    """Return the directory of an edition that `keys` sign, verified as a gateway would."""
+def verified(raw: bytes, previous: Directory | None = None, **changes: Any) -> Directory:
+    """Verify a signed edition as a gateway does that pins the key set and the grants key."""
     settings: dict[str, Any] = {
         "network": NETWORK,
         "pinned": KEY_SET,
@@ -132,7 +130,14 @@ def trusted(
         "grants_number_min": 0,
         "at_ms": AT_MS,
     }
-    return verify_edition(sign_edition(listed, keys), **(settings | changes))
+    return verify_edition(raw, **(settings | changes))
+
+
+def trusted(
+    listed: Edition, keys: tuple[SecretKey, ...] = DIRECTORY_KEYS[:2], previous: Directory | None = None
+) -> Directory:
+    """Return the directory of an edition that `keys` sign."""
+    return verified(sign_edition(listed, keys), previous)
 
 
 DIRECTORY = trusted(edition())

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gateway.crypto.digests import encode_base64url, sha256
 from gateway.crypto.keys import SecretKey, generate
-from gateway.crypto.trust import SignedEdition, add_signatures, sign_edition, sign_grants, verify_edition, verify_grants
+from gateway.crypto.trust import SignedEdition, add_signatures, sign_edition, sign_grants, verify_grants
 from gateway.domain.directory import Directory, Edition, Grant, Grants, KeySet, SignedGrants
 from gateway.domain.errors import FormatError, SignatureError, TrustError
 from gateway.domain.message import CLOCK_AHEAD_MS_MAX, Signature
@@ -29,6 +29,7 @@ from tests.crypto.federation import (
     edition,
     entry,
     trusted,
+    verified,
 )
 
 A, B, C = DIRECTORY_KEYS
@@ -39,19 +40,6 @@ NEW_SET = KeySet(2, tuple(sorted((entry(key) for key in NEW_KEYS), key=lambda li
 def successor(of: Directory = DIRECTORY, **changes: Any) -> Edition:
     """Return the edition after another."""
     return edition(number=of.edition.number + 1, previous_sha256=of.sha256, **changes)
-
-
-def verified(raw: bytes, previous: Directory | None = None, **changes: Any) -> Directory:
-    """Verify as a gateway does that pins the key set and the grants key."""
-    settings: dict[str, Any] = {
-        "network": NETWORK,
-        "pinned": KEY_SET,
-        "previous": previous,
-        "grants_public": GRANTS_KEY.public,
-        "grants_number_min": 0,
-        "at_ms": AT_MS,
-    }
-    return verify_edition(raw, **(settings | changes))
 
 
 def test_edition_becomes_a_directory() -> None:
