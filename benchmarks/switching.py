@@ -107,6 +107,33 @@ async def drive(
     return windows
 
 
+async def fill(deployment: Deployment, prepared: list[list[bytes]], meter: Meter) -> None:
+    """Play the senders alone: everything is admitted, nobody takes it."""
+    url = f"https://localhost:{deployment.port}"
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+        links = [await connect(session, url, deployment.context(member)) for member in deployment.senders]
+        senders = [Sender(raws, meter, window=64, together=32) for raws in prepared]
+        listening = [tasks.create_task(sender.listen(link)) for sender, link in zip(senders, links, strict=True)]
+        await asyncio.gather(*(sender.run(link) for sender, link in zip(senders, links, strict=True)))
+        for task in listening:
+            task.cancel()
+
+
+def queued(messages: int) -> str:
+    """Return what the gateway's memory was with so many messages queued."""
+    with tempfile.TemporaryDirectory() as name:
+        deployment = Deployment(Path(name), PAIRS, *free_ports())
+        prepared = prepare(deployment, messages, 32)
+        gateway = deployment.start(GATEWAY_CORE)
+        meter = Meter()
+        try:
+            asyncio.run(fill(deployment, prepared, meter))
+            memory = Process(gateway.pid).memory_peak_mib()
+        finally:
+            end(gateway)
+    return f"  {meter.receipted} messages queued for absent recipients: peak memory {memory:.0f} MiB"
+
+
 async def sample(meter: Meter, watch: Process, windows: list[tuple[float, int, float]]) -> None:
     """Append one window a second."""
     while True:
@@ -189,6 +216,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=16_000)
     parser.add_argument("--together", type=int, nargs="*", default=[1, 32])
     parser.add_argument("--no-half", action="store_true")
+    parser.add_argument("--queued", type=int, default=100_000)
     options = parser.parse_args()
     os.sched_setaffinity(0, {DRIVER_CORE})
     print(describe())
@@ -203,6 +231,8 @@ def main() -> None:
             print(f"  at half of that ({rate / 2:.0f} messages/s, open loop):", flush=True)
             half = max(PAIRS, int(rate / 2 * 6))
             print(run(half, together, PAIRS / (rate / 2))[1], flush=True)
+    if options.queued:
+        print(queued(options.queued), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.app import pki
+from gateway.app.clock import wall_ms
 from gateway.domain.directory import Directory
 from gateway.settings.gateway import GatewaySettings
 from gateway.store.data_directory import free_bytes
@@ -24,6 +25,9 @@ def observer(metrics: Metrics) -> Callable[[Outcomes], None]:
     """Return what the exchange calls once a committed batch."""
 
     def observe(outcomes: Outcomes) -> None:
+        metrics.commit_batch_size.observe(outcomes.items)
+        metrics.delivery_attempts.inc(len(outcomes.booked) + sum(len(fresh) for fresh in outcomes.fresh.values()))
+        metrics.ledger_checkpoint_timestamp_seconds.set(wall_ms() / 1000)
         metrics.decided(outcomes.permitted, outcomes.refused)
         metrics.messages_committed.inc(outcomes.permitted)
         metrics.duplicates.inc(outcomes.duplicates)

@@ -25,6 +25,9 @@ from gateway.switch.limits import SwitchLimits
 
 # Rows a pump reads from the spool at a time; an envelope has at most 1.5 MiB.
 PAGE_DELIVERIES = 32
+# What one poll of a simple client may hold in memory, read a few rows at a time.
+OWED_BYTES_MAX = 8 * 1024 * 1024
+OWED_PAGE = 8
 
 
 class Fresh(Struct, frozen=True):
@@ -191,12 +194,19 @@ class Deliveries:
 
     def owed(self, peer: Peer, limit: int) -> list[Delivery]:
         """Return what a polling recipient may fetch now over this link; nothing is marked as sent."""
-        page = self._store.pending(peer.authority, None, limit)
-        return [
-            as_delivery(row)
-            for row in page
-            if RANK[decode(row.header, Header).label.level] <= peer.clearance and self.review(row) is None
-        ]
+        found: list[Delivery] = []
+        cursor: tuple[int, int] | None = None
+        room_bytes = OWED_BYTES_MAX
+        while room_bytes > 0 and len(found) < limit:
+            page = self._store.pending(peer.authority, cursor, OWED_PAGE)
+            for row in page:
+                cursor = (row.urgency, row.index)
+                if RANK[decode(row.header, Header).label.level] <= peer.clearance and self.review(row) is None:
+                    found.append(as_delivery(row))
+                    room_bytes -= found[-1].size_bytes
+            if len(page) < OWED_PAGE:
+                break
+        return found[:limit]
 
     def review(self, row: Pending) -> FailDelivery | None:
         """Judge a delivery once more; return how it must end, or None if it may go.

@@ -25,6 +25,7 @@ class Outcomes:
         self.ended: dict[str, list[bytes]] = {}
         self.evidence: dict[str, list[Evidence]] = {}
         self.booked: list[Pending] = []
+        self.items = 0
         self.permitted = 0
         self.acknowledged = 0
         self.failed: dict[str, int] = {}
@@ -33,6 +34,7 @@ class Outcomes:
 
     def add(self, work: Work, done: Committed, deliveries: Deliveries, in_force: InForce) -> None:
         """Sort one item in."""
+        self.items += 1
         if isinstance(work, AdmitMessage):
             self._admitted(work, done, deliveries, in_force)
         elif isinstance(work, Acknowledge):
