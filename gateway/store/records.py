@@ -1,8 +1,11 @@
 """What the ledger says of each kind of work: one record a leaf, encoded once.
 
 Digests and codes only. A permitted record carries the flags of the decision as its reasons, a refused one why it
-was refused; a failure names the recipient in its last reason, because a record has no other place for it.
+was refused. A record has no place for a second authority, so the last reason names it: the recipient of a failed
+delivery, the peer that showed somebody else's message.
 """
+
+from msgspec.structs import replace
 
 from gateway.crypto.canonical import encode
 from gateway.crypto.digests import encode_base64url, signatures_digest
@@ -13,6 +16,7 @@ from gateway.store.interface import Acknowledge, AdmitStatement, ConsentUse, Fai
 
 REASONS_MAX = 64
 PERMITTED, REFUSED = "permitted", "refused"
+SHOWN_BY = "shown-by"
 
 # Places in a record that is spelt once and filled in later.
 _AT_MS, _OBJECT, _SIGNED = 2**53 - 1, "o" * 43, "s" * 43
@@ -165,6 +169,18 @@ class Recorder:
                 consents=consents,
             )
         )
+
+
+def with_peer(decision: Decision, peer: str) -> Decision:
+    """Return a refusal that names, in its last reason, the authority that showed somebody else's object."""
+    whom = Reason(code=SHOWN_BY, rule="W-01", article="wire.md step 8", basis="policy", detail=peer)
+    return replace(decision, reasons=(*decision.reasons[: REASONS_MAX - 1], whom))
+
+
+def shown_by(record: Record) -> str | None:
+    """Return the authority that showed somebody else's object, if that is why it was refused."""
+    last = record.reasons[-1] if record.reasons else None
+    return last.detail if last is not None and last.code == SHOWN_BY else None
 
 
 def _spelling(record: bytes) -> tuple[str, str, str, str]:

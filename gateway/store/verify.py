@@ -23,7 +23,7 @@ from gateway.store.ledger import SALT_BYTES
 from gateway.store.sqlite.bodies import check_bodies
 from gateway.store.sqlite.connection import open_for_reading
 from gateway.store.sqlite.engine import DATABASE, MIGRATIONS, SPOOL
-from gateway.store.sqlite.migrate import migrate
+from gateway.store.sqlite.migrate import check_current, migrate
 from gateway.store.sqlite.replay import Replay
 from gateway.store.sqlite.tiles import READ_TILE
 from gateway.store.verdict import Report, VerificationError
@@ -69,7 +69,8 @@ def verify_ledger(path: Path, *, network: str, origin: str, public: bytes, scrat
             _copy(path, copy)
             with closing(sqlite3.connect(copy / DATABASE, isolation_level=None)) as connection:
                 return _Verification(connection, copy, network, origin, public).run(path)
-        except (sqlite3.Error, ConfigurationError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, ConfigurationError) as error:
+            # What SQLite or Python cannot even turn into a row says nothing of who did it.
             raise LedgerError(f"the ledger in `{path}` cannot be read ({error})") from error
 
 
@@ -100,16 +101,15 @@ class _Verification:
         damage = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
         if damage != ["ok"]:
             raise LedgerError(f"the database is damaged ({'; '.join(map(str, damage))})")
-        migrate(connection, MIGRATIONS)
+        check_current(connection, MIGRATIONS)
         self._check_identity()
         derived_path = self._copy / "derived.db"
-        connection.execute("CREATE INDEX aside_leaf ON aside (leaf)")
         with closing(sqlite3.connect(derived_path, isolation_level=None)) as derived:
             derived.execute("PRAGMA journal_mode=OFF")
             derived.execute("PRAGMA synchronous=OFF")
             migrate(derived, MIGRATIONS)
             derived.execute("BEGIN")
-            replay = Replay(derived, self._against, self._header)
+            replay = Replay(derived, self._header)
             newest, checkpoints = self._walk(replay)
             derived.execute("COMMIT")
         self._compare(derived_path)
@@ -121,10 +121,6 @@ class _Verification:
         found = dict(self._connection.execute("SELECT name, value FROM identity"))
         if found != expected:
             raise VerificationError(f"the ledger is not the one of `{self._origin}` under this key")
-
-    def _against(self, leaf: int) -> str | None:
-        row = self._connection.execute("SELECT against FROM aside WHERE leaf = ?", (leaf,)).fetchone()
-        return None if row is None else row[0]
 
     def _header(self, leaf: int) -> bytes:
         return bytes(self._connection.execute("SELECT object FROM entry WHERE leaf = ?", (leaf,)).fetchone()[0])

@@ -13,7 +13,7 @@ from gateway.domain.message import URGENCIES, AuthenticMessage, Header
 from gateway.domain.receipt import ObjectType, Record
 from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse
-from gateway.store.records import PERMITTED, statement_type
+from gateway.store.records import PERMITTED, statement_type, with_peer
 from gateway.store.sqlite.batch import Batch, Known, Result
 from gateway.store.sqlite.lookup import EPOCH_LEAVES, prefix_of
 
@@ -47,7 +47,7 @@ def admit_message(batch: Batch, work: AdmitMessage) -> Result:
     message = work.message
     header = message.header
     if work.against != header.originator:
-        return _aside_message(batch, work.against, message, work.decision, work.at_ms)
+        return _aside_message(batch, work.against, message, with_peer(work.decision, work.against), work.at_ms)
     identity = (header.originator, id_bytes(header.id))
     known = None if batch.memory.is_above(*identity) else _holder(batch, identity)
     if known is None:
@@ -147,6 +147,7 @@ def admit_statement(batch: Batch, work: AdmitStatement) -> Result:
     digests = (statement.sha256, statement.signatures_sha256)
     object_type = statement_type(work)
     if work.against != statement.authority:
+        decision = with_peer(decision, work.against)
         return _aside(batch, work.against, object_type, digests, decision, work.at_ms, (statement.raw, None))
     batch.flush()
     identity = (statement.authority, statement.sha256)

@@ -7,6 +7,7 @@ is rebuilt from what is stored and must lead to the checkpoint that was signed l
 import sqlite3
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from gateway.crypto.canonical import decode
@@ -74,16 +75,17 @@ class SqliteStore:
         self._limits = limits
         self._failed = failed
         self._report: Report | None = None
-        self._directory = claim(path)
-        try:
+        with ExitStack() as undo:
+            self._directory = claim(path)
+            undo.callback(self._directory.close)
             refuse_frozen(path)
             connection = open_for_writing(path / DATABASE, APPLICATION_ID)
+            undo.callback(connection.close)
             ledger, last_at_ms = _recover(connection, network, origin, key)
             spool = SpoolFile(path / SPOOL, connection.execute(LIVE_BODIES))
+            undo.callback(spool.close)
             self._reads = Reads(open_for_reading(path / DATABASE), path / SPOOL)
-        except BaseException:
-            self._directory.close()
-            raise
+            undo.pop_all()
         self._checkpoint = ledger.checkpoint
         self._spooled = self._reads.spooled()
         memory = Memory(connection, spool, last_at_ms)

@@ -9,7 +9,6 @@ import sqlite3
 from importlib import resources
 
 from gateway.domain.errors import ConfigurationError
-from gateway.store.sqlite.connection import read_number
 
 JOURNAL = """CREATE TABLE IF NOT EXISTS migration (
     number INTEGER PRIMARY KEY,
@@ -49,9 +48,17 @@ def migrate(connection: sqlite3.Connection, package: str) -> int:
     return newest
 
 
-def version(connection: sqlite3.Connection) -> int:
-    """Return the newest step that was applied."""
-    return read_number(connection, "SELECT max(number) FROM migration")
+def check_current(connection: sqlite3.Connection, package: str) -> None:
+    """Return if the database has exactly the schema of `package`, without changing it.
+
+    Raises:
+        ConfigurationError: it has another.
+        sqlite3.Error: it has none.
+    """
+    applied = connection.execute("SELECT number, name, sha256 FROM migration ORDER BY number").fetchall()
+    known = [(number, name, hashlib.sha256(sql.encode()).hexdigest()) for number, name, sql in steps(package)]
+    if applied != known:
+        raise ConfigurationError("the database has another schema than this program", "use the program that wrote it")
 
 
 def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str, sha256: str) -> None:

@@ -6,23 +6,26 @@ the same schema. Where the two differ, somebody changed a row that no leaf commi
 
 import sqlite3
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
-from gateway.crypto.canonical import decode
-from gateway.crypto.digests import decode_base64url, encode_base64url, sha256, signatures_digest
+from gateway.crypto.canonical import decode, decode_with
+from gateway.crypto.digests import decode_base64url, encode_base64url, payload_type, sha256, signatures_digest
+from gateway.crypto.merkle import leaf_hash, root
 from gateway.crypto.signed import decode_signed
 from gateway.domain.errors import FormatError
 from gateway.domain.message import Header, Signature
 from gateway.domain.receipt import Record
 from gateway.domain.statement import (
     CONSIGNED,
+    AcknowledgementBatch,
     AcknowledgementItem,
     Consent,
     ConsentRevocation,
     SignedAcknowledgements,
 )
-from gateway.store.records import PERMITTED
+from gateway.store.records import PERMITTED, shown_by
 from gateway.store.sqlite.admission import (
     NEW_ASIDE,
     NEW_CONSENT,
@@ -38,6 +41,9 @@ from gateway.store.sqlite.endings import LATER, LATER_STATUSES, NEW_BATCH, NEW_E
 from gateway.store.sqlite.lookup import EPOCH_LEAVES, prefix_of
 from gateway.store.verdict import VerificationError
 
+T = TypeVar("T")
+
+HOLDER = "SELECT leaf FROM message WHERE originator = ? AND id = ?"
 INDEX = "CREATE INDEX digest_prefix ON digest (prefix)"
 STATE = "SELECT outcome FROM delivery WHERE leaf = ? AND recipient = ?"
 END = "UPDATE delivery SET outcome = ?, ended_leaf = ? WHERE leaf = ? AND recipient = ?"
@@ -47,27 +53,18 @@ BY_DIGEST = (
     " AND EXISTS (SELECT 1 FROM delivery WHERE leaf = d.leaf) ORDER BY d.leaf"
 )
 
-_SIGNATURES = msgspec.msgpack.Decoder(tuple[Signature, ...])
+_SIGNATURES: msgspec.msgpack.Decoder[tuple[Signature, ...]] = msgspec.msgpack.Decoder(tuple[Signature, ...])
 _BATCH = msgspec.msgpack.Decoder(SignedAcknowledgements)
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class Replay:
     """Takes entries one by one; `derived` fills with what must follow from them."""
 
-    def __init__(
-        self,
-        derived: sqlite3.Connection,
-        is_aside: Callable[[int], str | None],
-        read_header: Callable[[int], bytes],
-    ) -> None:
-        """Write into `derived`.
-
-        `is_aside(leaf)` names against whom a refusal was recorded aside, if it was: no record says that.
-        `read_header(leaf)` gives the header of a message whose entry was taken before.
-        """
+    def __init__(self, derived: sqlite3.Connection, read_header: Callable[[int], bytes]) -> None:
+        """Write into `derived`; `read_header(leaf)` gives the header of a message whose entry was taken before."""
         derived.execute(INDEX)
         self._derived = derived
-        self._is_aside = is_aside
         self._read_header = read_header
         self._sequences: dict[str, int] = {}
 
@@ -91,16 +88,18 @@ class Replay:
     def _submission(self, leaf: int, record: Record, raw: bytes, signatures: bytes) -> None:
         digest = sha256(raw)
         _agree("header", encode_base64url(digest), record.object_sha256)
-        signed = encode_base64url(signatures_digest(_SIGNATURES.decode(signatures)))
-        _agree("signatures", signed, record.signatures_sha256)
-        against = self._is_aside(leaf)
-        if against is not None:
-            if record.outcome == PERMITTED:
-                raise VerificationError("an accepted message is kept aside")
-            self._derived.execute(NEW_ASIDE, (against, digest, leaf))
-            return
+        _agree(
+            "signatures",
+            encode_base64url(signatures_digest(_strictly(_SIGNATURES, signatures))),
+            record.signatures_sha256,
+        )
         header = decode(raw, Header)
-        self._derived.execute(MESSAGE, (header.originator, id_bytes(header.id), leaf))
+        identity = (header.originator, id_bytes(header.id))
+        held = self._derived.execute(HOLDER, identity).fetchone() is not None
+        if held or shown_by(record) is not None:
+            self._aside(leaf, record, digest, header.originator)
+            return
+        self._derived.execute(MESSAGE, (*identity, leaf))
         self._derived.execute(DIGEST, (leaf // EPOCH_LEAVES, prefix_of(digest), leaf))
         if record.outcome != PERMITTED:
             return
@@ -110,14 +109,19 @@ class Replay:
             row = (leaf, recipient.authority, position, urgency, expires_at_ms, 0, length, 0)
             self._derived.execute(DELIVERY, row)
 
+    def _aside(self, leaf: int, record: Record, digest: bytes, originator: str) -> None:
+        if record.outcome == PERMITTED:
+            raise VerificationError("it was accepted, and another message holds its id")
+        self._derived.execute(NEW_ASIDE, (shown_by(record) or originator, digest, leaf))
+
     def _statement(self, leaf: int, record: Record, raw: bytes) -> None:
         signed = decode_signed(raw)
         digest = sha256(signed.h)
+        _agree("type", signed.t, payload_type(record.object_type))
         _agree("statement", encode_base64url(digest), record.object_sha256)
         _agree("signatures", encode_base64url(signatures_digest(signed.s)), record.signatures_sha256)
-        against = self._is_aside(leaf)
-        if against is not None:
-            self._derived.execute(NEW_ASIDE, (against, digest, leaf))
+        if shown_by(record) is not None:
+            self._aside(leaf, record, digest, "")
             return
         value: Consent | ConsentRevocation = (
             decode(signed.h, Consent) if record.object_type == "consent" else decode(signed.h, ConsentRevocation)
@@ -131,8 +135,10 @@ class Replay:
             self._derived.execute(NEW_REVOCATION, (decode_base64url(value.consent_sha256), value.provider, leaf))
 
     def _acknowledgement(self, leaf: int, record: Record, raw: bytes) -> None:
-        batch = _BATCH.decode(raw)
+        batch = _strictly(_BATCH, raw)
         digest = sha256(batch.h)
+        leaves = [leaf_hash(item) for item in batch.items]
+        _agree("root of its items", encode_base64url(root(leaves)), decode(batch.h, AcknowledgementBatch).root)
         _agree("acknowledgement", encode_base64url(digest), record.object_sha256)
         _agree("signatures", encode_base64url(signatures_digest((batch.s,))), record.signatures_sha256)
         for position, item in enumerate(batch.items):
@@ -186,6 +192,14 @@ class Replay:
 def _present(value: bytes | None) -> bytes:
     if value is None:
         raise FormatError("what it is about is missing")
+    return value
+
+
+def _strictly(decoder: "msgspec.msgpack.Decoder[T]", raw: bytes) -> T:
+    """Decode what has one spelling only: else a byte could change that no digest covers."""
+    value = decode_with(decoder, raw)
+    if _pack(value) != raw:
+        raise FormatError("it is not spelt as it was")
     return value
 
 
