@@ -1,0 +1,1 @@
+"""Tests of the demo: it is played whole, and a line that is not as expected fails it."""
