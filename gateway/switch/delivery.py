@@ -51,7 +51,7 @@ class _InFlight(Struct):
 class _Recipient:
     """One authority with at least one session."""
 
-    __slots__ = ("avoid", "behind", "cursor", "in_flight", "in_flight_bytes", "sessions", "turn")
+    __slots__ = ("behind", "cursor", "in_flight", "in_flight_bytes", "overdue", "sessions", "turn")
 
     def __init__(self) -> None:
         self.sessions: list[Session] = []
@@ -60,8 +60,8 @@ class _Recipient:
         self.in_flight_bytes = 0
         self.behind = True
         self.cursor: tuple[int, int] | None = None
-        # Deliveries that a session left unacknowledged go to another one next time, if there is one.
-        self.avoid: dict[bytes, Session] = {}
+        # What a session left unacknowledged goes to another one next time, if there is one; and how often that was.
+        self.overdue: dict[bytes, tuple[Session, int]] = {}
 
     def forget(self, header_sha256: bytes) -> None:
         flight = self.in_flight.pop(header_sha256, None)
@@ -104,7 +104,7 @@ class Deliveries:
             return
         for header_sha256 in [key for key, flight in recipient.in_flight.items() if flight.session is session]:
             recipient.forget(header_sha256)
-        recipient.avoid = {key: other for key, other in recipient.avoid.items() if other is not session}
+        recipient.overdue = {key: entry for key, entry in recipient.overdue.items() if entry[0] is not session}
         recipient.rewind()
 
     def connected(self, authority: str) -> bool:
@@ -146,7 +146,7 @@ class Deliveries:
         if recipient is not None:
             for header_sha256 in header_digests:
                 recipient.forget(header_sha256)
-                recipient.avoid.pop(header_sha256, None)
+                recipient.overdue.pop(header_sha256, None)
 
     def tick(self, now_ms: int) -> None:
         """Take back what nobody acknowledged in time, and serve whoever is behind."""
@@ -154,7 +154,8 @@ class Deliveries:
             overdue = [(key, flight) for key, flight in recipient.in_flight.items() if flight.due_ms <= now_ms]
             for header_sha256, flight in overdue:
                 if flight.session is not None:
-                    recipient.avoid[header_sha256] = flight.session
+                    _, times = recipient.overdue.get(header_sha256, (flight.session, 0))
+                    recipient.overdue[header_sha256] = (flight.session, times + 1)
                 recipient.forget(header_sha256)
             if overdue:
                 recipient.rewind()
@@ -180,7 +181,8 @@ class Deliveries:
         if recipient is None or flight is None:
             return
         header = decode(row.header, Header)
-        session = self._session(recipient, RANK[header.label.level], recipient.avoid.get(row.header_sha256))
+        avoid, times = recipient.overdue.get(row.header_sha256, (None, 0))
+        session = self._session(recipient, RANK[header.label.level], avoid)
         sent = session is not None and session.deliver([as_delivery(row)])
         if not sent:
             recipient.forget(row.header_sha256)
@@ -188,9 +190,8 @@ class Deliveries:
             return
         limits = self._limits
         flight.session = session
-        flight.due_ms = now_ms + min(
-            limits.acknowledge_within_ms << min(row.attempts, 16), limits.acknowledge_within_ms_max
-        )
+        # Only silence on a live connection makes us wait longer; an attempt may also have ended with a crash.
+        flight.due_ms = now_ms + min(limits.acknowledge_within_ms << min(times, 16), limits.acknowledge_within_ms_max)
 
     def owed(self, peer: Peer, limit: int) -> list[Delivery]:
         """Return what a polling recipient may fetch now over this link; nothing is marked as sent."""

@@ -17,7 +17,7 @@ from gateway.crypto.digests import decode_base64url, encode_base64url, sha256
 from gateway.crypto.envelope import decode_envelope
 from gateway.crypto.keys import SecretKey
 from gateway.domain.directory import Directory
-from gateway.domain.statement import AcknowledgementItem
+from gateway.domain.statement import ACKNOWLEDGEMENTS_MAX, AcknowledgementItem
 from gateway.wire import frames
 from tests.federation import NETWORK, now_ms
 
@@ -113,9 +113,11 @@ class Recipient:
             if isinstance(frame, frames.Deliveries):
                 digests = [item.header_sha256 for item in frame.items]
                 self.deliveries.update(digests)
-                raw = sign_acknowledgements([self._item(digest) for digest in digests[:256]], self._key, None)
-                await socket.send_bytes(frames.encode(frames.Acknowledge(number=number, raw=raw)))
-                number += 1
+                for begin in range(0, len(digests), ACKNOWLEDGEMENTS_MAX):
+                    items = [self._item(digest) for digest in digests[begin : begin + ACKNOWLEDGEMENTS_MAX]]
+                    raw = sign_acknowledgements(items, self._key, None)
+                    await socket.send_bytes(frames.encode(frames.Acknowledge(number=number, raw=raw)))
+                    number += 1
 
     def _item(self, digest: bytes) -> AcknowledgementItem:
         return AcknowledgementItem(

@@ -21,7 +21,7 @@ CYCLES = 100
 PAIRS = 2
 MESSAGES = 2_000
 # Long enough to be in the middle of batches, short enough for a hundred lives.
-LIFE_S = (0.05, 0.35)
+LIFE_S = (0.03, 0.25)
 SETTLE_WITHIN_S = 60
 
 
