@@ -227,7 +227,7 @@ class HttpsApi:
 
 def _receipted(answer: Answer, headers: dict[str, str]) -> web.Response:
     status = 200 if answer.duplicate else 202
-    return reply(_encode(Receipted(answer.body.decode("ascii", "replace"))), JSON, status=status, headers=headers)
+    return reply(_encode(Receipted(answer.body.decode())), JSON, status=status, headers=headers)
 
 
 def _refuse_unless_permitted(answer: Answer) -> None:
@@ -242,7 +242,7 @@ def _inbox_item(delivery: Delivery) -> InboxItem:
     return InboxItem(
         header_sha256=encode_base64url(delivery.header_sha256),
         attempt=delivery.attempt,
-        receipt=delivery.receipt.decode("ascii", "replace"),
+        receipt=delivery.receipt.decode(),
         envelope=msgspec.Raw(envelope_to_json(decode_envelope(delivery.envelope))),
     )
 

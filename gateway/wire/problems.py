@@ -116,7 +116,7 @@ def body(code: str, detail: str = "", retry_after_s: int = 0, receipt: bytes = b
         code: a registered code.
         detail: one line of ours; never what the peer sent.
         retry_after_s: seconds, 0 for none.
-        receipt: a tlog-proof (ASCII), empty for none.
+        receipt: a tlog-proof (UTF-8: its signature lines begin with an em dash), empty for none.
     """
     entry = problem(code)
     return _encoder.encode(
@@ -129,6 +129,6 @@ def body(code: str, detail: str = "", retry_after_s: int = 0, receipt: bytes = b
             remedy=entry.remedy,
             detail=detail or None,
             retry_after_s=retry_after_s or None,
-            receipt=receipt.decode("ascii", "replace") or None,
+            receipt=receipt.decode() or None,
         )
     )
