@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.cli.failures import DATA_INVALID, CommandError
 from gateway.cli.files import PUBLIC, write
+from gateway.cli.manual import manual
 
 TEMPLATE = "#/$defs/{name}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -100,6 +101,16 @@ def print_(out: Path, check: bool) -> None:
     if check and stale:
         raise CommandError(f"not printed anew: {', '.join(stale)}", "run `make schemas` and commit", DATA_INVALID)
     click.echo(f"{out}: {count} files, {len(stale)} changed")
+
+
+@schemas.command("manual")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The page.")
+@click.pass_context
+def manual_(context: click.Context, out: Path) -> None:
+    """Print the help of every command on one page."""
+    root = context.find_root().command
+    assert isinstance(root, click.Group)
+    write(out, manual(root).encode(), PUBLIC)
 
 
 def _schema(about: str, module: str, name: str) -> bytes:
