@@ -7,8 +7,10 @@ import click
 import gateway
 from gateway.cli.failures import INPUT_MISSING, CommandError
 
-# In a checkout the law lies beside the package; an installation brings it as package data or is told.
-AGREEMENTS = Path(gateway.__file__).resolve().parent.parent / "config" / "agreements"
+# In an installation the law lies inside the package, in a checkout beside it.
+_PACKAGE = Path(gateway.__file__).resolve().parent
+_PLACES = (_PACKAGE / "agreements", _PACKAGE.parent / "config" / "agreements")
+AGREEMENTS = next((place for place in _PLACES if place.is_dir()), _PLACES[-1])
 
 
 @click.command()

@@ -76,6 +76,24 @@ def test_hangup_takes_an_edition_at_once_and_names_what_waits(federation: Path, 
         assert [event["path"] for event in gateway.events() if event["event"] == "restart-needed"] == ["switch"]
 
 
+def test_edition_with_other_law_is_taken_and_the_law_asked_for(federation: Path, desk: Desk) -> None:
+    """A revocation in an edition counts even where its agreements are not there yet; SIGHUP takes them in (O4)."""
+    agreement = federation / "agreements" / "cz-kz.toml"
+    old = agreement.read_text()
+    agreement.write_text(old + "\n# amended\n")
+    desk.build()
+    agreement.write_text(old)
+    with running(federation) as gateway:
+        assert call("directory", "install", desk.edition(2), "--config", desk.config).exit_code == 0
+        gateway.wait_for(lambda: gateway.metric("accord_edition") == 2)
+        gateway.wait_for(lambda: "law-mismatch" in gateway.output())
+        agreement.write_text(old + "\n# amended\n")
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_for(lambda: gateway.output().count('"edition-in-force"') == 3)
+
+        assert gateway.output().count("law-mismatch") == 1
+
+
 def test_systemd_hears_of_readiness_watchdog_and_stop(federation: Path, tmp_path: Path) -> None:
     """`Type=notify` and `WatchdogSec` work without another package."""
     address = str(tmp_path / "notify")
