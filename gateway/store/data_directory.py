@@ -4,6 +4,7 @@ The kernel's lock on `lock` ends with the process that holds it, however it dies
 operator only. Network filesystems are refused: their locks and syncs promise less than we promise.
 """
 
+import errno
 import fcntl
 import os
 import stat
@@ -36,7 +37,8 @@ def claim(path: Path) -> DataDirectory:
     """Return the data directory at `path`, made with mode 0700 where it is missing, held by nobody else.
 
     Raises:
-        ConfigurationError: in use by another process, open to others, or on a network filesystem.
+        ConfigurationError: in use by another process, open to others, not ours, or on a network filesystem.
+        OSError: the disk failed.
     """
     make_private_directory(path)
     filesystem = filesystem_of(path)
@@ -44,7 +46,14 @@ def claim(path: Path) -> DataDirectory:
         raise ConfigurationError(
             f"data directory `{path}` is on a network filesystem (`{filesystem}`)", "put it on a local disk"
         )
-    lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise ConfigurationError(
+            f"data directory `{path}` cannot be written ({error.strerror})", "give it to this user, mode 0700"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -5,7 +5,7 @@ Digests, wraps and records are real; the signatures of originators are not, beca
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -16,6 +16,7 @@ from gateway.crypto.keys import SecretKey, generate
 from gateway.crypto.merkle import inclusion_paths, leaf_hash
 from gateway.crypto.statements import StatementKind, sign_statement
 from gateway.domain.decision import Decision, EditionRef, Reason
+from gateway.domain.errors import LedgerError
 from gateway.domain.label import Label
 from gateway.domain.message import AuthenticMessage, Body, Envelope, Header, Recipient, Signature, Wrap
 from gateway.domain.statement import (
@@ -36,6 +37,8 @@ from gateway.store.interface import (
     FailDelivery,
     RecordEdition,
 )
+
+Failed = Callable[[LedgerError], None]
 
 NETWORK = "demo"
 ORIGIN = "gateway.example/ledger"

@@ -76,15 +76,18 @@ class SqliteStore:
         self._failed = failed
         self._report: Report | None = None
         with ExitStack() as undo:
-            self._directory = claim(path)
-            undo.callback(self._directory.close)
-            refuse_frozen(path)
-            connection = open_for_writing(path / DATABASE, APPLICATION_ID)
-            undo.callback(connection.close)
-            ledger, last_at_ms = _recover(connection, network, origin, key)
-            spool = SpoolFile(path / SPOOL, connection.execute(LIVE_BODIES))
-            undo.callback(spool.close)
-            self._reads = Reads(open_for_reading(path / DATABASE), path / SPOOL)
+            try:
+                self._directory = claim(path)
+                undo.callback(self._directory.close)
+                refuse_frozen(path)
+                connection = open_for_writing(path / DATABASE, APPLICATION_ID)
+                undo.callback(connection.close)
+                ledger, last_at_ms = _recover(connection, network, origin, key)
+                spool = SpoolFile(path / SPOOL, connection.execute(LIVE_BODIES))
+                undo.callback(spool.close)
+                self._reads = Reads(open_for_reading(path / DATABASE), path / SPOOL)
+            except (sqlite3.Error, OSError) as error:
+                raise LedgerError(f"the store in `{path}` cannot be opened ({error})") from error
             undo.pop_all()
         self._checkpoint = ledger.checkpoint
         self._spooled = self._reads.spooled()

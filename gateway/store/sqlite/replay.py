@@ -53,7 +53,7 @@ BY_DIGEST = (
     " AND EXISTS (SELECT 1 FROM delivery WHERE leaf = d.leaf) ORDER BY d.leaf"
 )
 
-_SIGNATURES: msgspec.msgpack.Decoder[tuple[Signature, ...]] = msgspec.msgpack.Decoder(tuple[Signature, ...])
+_SIGNATURES = msgspec.msgpack.Decoder(tuple[Signature, ...])
 _BATCH = msgspec.msgpack.Decoder(SignedAcknowledgements)
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -88,11 +88,8 @@ class Replay:
     def _submission(self, leaf: int, record: Record, raw: bytes, signatures: bytes) -> None:
         digest = sha256(raw)
         _agree("header", encode_base64url(digest), record.object_sha256)
-        _agree(
-            "signatures",
-            encode_base64url(signatures_digest(_strictly(_SIGNATURES, signatures))),
-            record.signatures_sha256,
-        )
+        strict: tuple[Signature, ...] = _strictly(_SIGNATURES, signatures)
+        _agree("signatures", encode_base64url(signatures_digest(strict)), record.signatures_sha256)
         header = decode(raw, Header)
         identity = (header.originator, id_bytes(header.id))
         held = self._derived.execute(HOLDER, identity).fetchone() is not None
