@@ -14,17 +14,15 @@ _HEAD = """\
 
 def manual(root: click.Group) -> str:
     """Return the help of `root` and of every command below it, as Markdown."""
-    sections = [f"## `{name}`\n\n```\n{text}\n```\n" for name, text in _pages(root, click.Context(root), "accord")]
+    context = click.Context(root, info_name="accord", terminal_width=WIDTH, **root.context_settings)
+    sections = [f"## `{name}`\n\n```\n{text}\n```\n" for name, text in _pages(root, context)]
     return _HEAD + "\n".join(sections)
 
 
-def _pages(command: click.Command, context: click.Context, name: str) -> Iterator[tuple[str, str]]:
-    context.info_name = name
-    context.terminal_width = context.max_content_width = WIDTH
-    lines = command.get_help(context).splitlines()
-    yield name, "\n".join(line.rstrip() for line in lines)
+def _pages(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
+    yield context.command_path, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     if isinstance(command, click.Group):
-        for child_name in command.list_commands(context):
-            child = command.get_command(context, child_name)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
             if child is not None and not child.hidden:
-                yield from _pages(child, click.Context(child), f"{name} {child_name}")
+                yield from _pages(child, click.Context(child, info_name=name, parent=context, **child.context_settings))
