@@ -153,12 +153,9 @@ def make_registration(
     offers = tuple(KeyOffer(encode_base64url(key.kid), key.role, encode_base64url(key.public)) for key in ordered)
     registration = KeyRegistration(1, network, authority, offers, tuple(sorted(certificates)), at_ms)
     h = canonical.encode(registration)
-    signers = _signing_kids(canonical.decode(h, KeyRegistration))
-    signing = [key for key in ordered if key.role != WRAP_ROLE]
-    if [key.kid for key in signing] != signers:
-        raise FormatError("a key is offered twice")
+    _signing_kids(canonical.decode(h, KeyRegistration))
     data = signed_bytes(_REGISTRATION, h)
-    signatures = tuple(Signature(key.kid, sign(key, data)) for key in signing)
+    signatures = tuple(Signature(key.kid, sign(key, data)) for key in ordered if key.role != WRAP_ROLE)
     return encode_signed(SignedStatement(payload_type(_REGISTRATION), h, signatures))
 
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.crypto import canonical
-from gateway.crypto.digests import encode_base64url, pae, payload_type, sha256
+from gateway.crypto.digests import encode_base64url, key_id, pae, payload_type
 from gateway.crypto.edition import check_edition, in_one_order
 from gateway.crypto.keys import generate, sign
 from gateway.crypto.trust import SignedEdition, verify_edition
@@ -63,7 +63,7 @@ UNSOUND: dict[str, dict[str, Any]] = {
         replace(
             entry(KZ.keys["message"]),
             role="seal",
-            kid=encode_base64url(sha256(b"accord/v1/key\x00\x00\x00\x00\x04seal" + KZ.keys["message"].public)[:16]),
+            kid=encode_base64url(key_id("seal", KZ.keys["message"].public)),
         ),
     ),
     "directory key of an authority": with_keys(entry(DIRECTORY_KEYS[0])),
@@ -72,6 +72,9 @@ UNSOUND: dict[str, dict[str, Any]] = {
     "kid that is not its key's": changed_key(kid="A" * 22),
     "kid of another role": changed_key(role="seal"),
     "small-order key": changed_key(public=WEAK),
+    "small-order key under its own kid": changed_key(
+        public=WEAK, kid=encode_base64url(key_id("message", b"\x01" + bytes(31)))
+    ),
     "public key with stray bits": changed_key(public="B" * 43),
     "short public key": changed_key(public="A" * 44),
     "key that is never in force": changed_key(not_before_ms=AT_MS, not_after_ms=AT_MS),
@@ -104,10 +107,12 @@ UNSOUND: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", UNSOUND)
 def test_threat_E22_unsound_edition_is_refused_whoever_signed_it(name: str) -> None:
     """E22, E6: k of n signatures do not mend a doubled name, a loose reference or a weak or misnamed key."""
-    unsound = edition(**UNSOUND[name])
+    unsound = in_one_order(edition(**UNSOUND[name]))
 
     with pytest.raises(TrustError):
-        verified(in_one_order(unsound))
+        verified(unsound)
+    with pytest.raises(TrustError):
+        check_edition(unsound, {})
 
 
 def verified(said: Edition) -> None:

@@ -14,7 +14,7 @@ from gateway.crypto.envelope import (
     prune,
     signer_authority,
 )
-from gateway.crypto.keys import SecretKey
+from gateway.crypto.keys import SecretKey, generate
 from gateway.crypto.sealing import message_id, seal
 from gateway.crypto.unsealing import unseal
 from gateway.domain.errors import FormatError
@@ -36,6 +36,7 @@ from tests.crypto.federation import (
     STRICT,
     authority,
     draft,
+    entry,
     envelope,
     to,
     with_authority,
@@ -159,6 +160,17 @@ def test_threat_E22_message_to_a_substituted_or_old_key_is_refused(changes: dict
     """E22: whoever still wraps to an old key is told at admission, not by a recipient who cannot read."""
     with pytest.raises(FormatError, match="not in force"):
         opened(RAW, with_key(KZ, KZ.keys["wrap"], **changes))
+
+
+def test_threat_E22_wrap_must_be_made_to_the_key_that_the_header_names() -> None:
+    """E22: with two keys of one recipient in force, a wrap under the other one's kid is refused."""
+    second = generate("wrap")
+    listed = authority(KZ, party="KZ")
+    directory = with_authority(replace(listed, keys=(*listed.keys, entry(second))))
+    opened(RAW, directory)
+
+    with pytest.raises(FormatError, match="made to another"):
+        opened(cut(RAW, r=(replace(WHOLE.r[0], k=second.kid),)), directory)
 
 
 def test_threat_E21_suite_below_the_minimum_is_refused() -> None:

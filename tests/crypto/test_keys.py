@@ -15,7 +15,7 @@ from gateway.crypto.signed import decode_signed, encode_signed, signed_bytes
 from gateway.domain.errors import FormatError, SignatureError, TrustError
 from gateway.domain.message import Signature
 from gateway.domain.names import SIGNING_ROLES
-from gateway.domain.statement import KeyRegistration, SignedStatement
+from gateway.domain.statement import KeyOffer, KeyRegistration, SignedStatement
 from tests.crypto.federation import AT_MS, NETWORK
 
 P = 2**255 - 19
@@ -157,7 +157,7 @@ def test_private_bytes_are_never_shown() -> None:
         ("message", b""),
         ("message", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
         ("message", b"\xff" * 100),
-        ("message", b"A" * 10_000),
+        ("message", keys.to_pem(generate("message")) + b"\n" * 5_000),
         ("message", keys.to_pem(generate("wrap", 1))),
         ("message", keys.to_pem(generate("wrap", 2))),
         ("wrap", keys.to_pem(generate("message"))),
@@ -220,29 +220,44 @@ def test_registration_with_a_weak_or_misnamed_key_is_refused() -> None:
     """E6: a small-order key, a kid of another key and a doubled key do not pass."""
     registration = open_registration(REGISTRATION, NETWORK)
     first, *rest = registration.keys
-    weak = encode_base64url(encoded(1))
+    weak, weak_kid = (encode_base64url(data) for data in (encoded(1), key_id("seal", encoded(1))))
     misnamed = replace(registration, keys=(replace(first, kid="A" * 22), *rest))
-    small = replace(registration, keys=(replace(first, role="seal", public=weak), *rest))
+    small = replace(registration, keys=(KeyOffer(weak_kid, "seal", weak),))
     doubled = replace(registration, keys=(first, first, *rest))
 
-    for value in (misnamed, small):
-        with pytest.raises(TrustError):
+    for value, error in ((misnamed, "kid"), (small, "canonical point")):
+        with pytest.raises(TrustError, match=error):
             open_registration(forged(value, OFFERED[:1]), NETWORK)
     with pytest.raises((FormatError, SignatureError)):
         open_registration(forged(doubled, OFFERED[:1]), NETWORK)
 
 
-def test_registration_is_bound_to_its_network() -> None:
-    """A registration for one federation is none for another."""
-    with pytest.raises(FormatError):
+def test_registration_is_bound_to_its_network_and_kind() -> None:
+    """A registration for one federation is none for another, and no other statement is one."""
+    with pytest.raises(FormatError, match="network"):
         open_registration(REGISTRATION, "elsewhere")
+    with pytest.raises(FormatError, match="no key registration"):
+        open_registration(encode_signed(replace(decode_signed(REGISTRATION), t=payload_type("consent"))), NETWORK)
+
+
+def test_registration_has_one_order() -> None:
+    """wire.md: sorted lists where order means nothing: keys by kid, certificates."""
+    registration = open_registration(REGISTRATION, NETWORK)
+    signers = tuple(sorted((key for key in OFFERED if key.role != "wrap"), key=lambda key: encode_base64url(key.kid)))
+    assert open_registration(forged(registration, signers), NETWORK) == registration
+
+    with pytest.raises(FormatError, match="order"):
+        open_registration(forged(replace(registration, keys=registration.keys[::-1]), signers[::-1]), NETWORK)
+    with pytest.raises(FormatError, match="certificates"):
+        open_registration(forged(replace(registration, certificates=("A" * 43,) * 2), signers), NETWORK)
 
 
 def test_wrap_key_needs_somebody_who_vouches_for_it() -> None:
     """A wrap key cannot sign: without a `message` key beside it, nobody says whose it is."""
     with pytest.raises(FormatError):
         make_registration(NETWORK, "cz-police", OFFERED[1:], (), AT_MS)
-    with pytest.raises(FormatError):
-        make_registration(NETWORK, "cz-police", (OFFERED[0], OFFERED[0]), (), AT_MS)
+    for twice in (OFFERED[0], keys.from_private("seal", OFFERED[0].private)):
+        with pytest.raises(FormatError, match="twice"):
+            make_registration(NETWORK, "cz-police", (OFFERED[0], twice), (), AT_MS)
     with pytest.raises(FormatError):
         make_registration(NETWORK, "cz-police", tuple(generate("message") for _ in range(9)), (), AT_MS)

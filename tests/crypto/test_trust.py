@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gateway.crypto.digests import encode_base64url, sha256
+from gateway.crypto.edition import check_key_set
 from gateway.crypto.keys import SecretKey, generate
 from gateway.crypto.trust import SignedEdition, add_signatures, sign_edition, sign_grants, verify_grants
 from gateway.domain.directory import Directory, Edition, Grant, Grants, KeySet, SignedGrants
@@ -209,6 +210,8 @@ def test_pinned_key_set_must_be_sound() -> None:
     ):
         with pytest.raises(TrustError):
             verified(sign_edition(edition(), (A, B, C)), pinned=pinned)
+        with pytest.raises(TrustError):
+            check_key_set(pinned)
 
 
 GRANT = Grant("cz-police", "travel-documents", "restricted", ("detection",), AT_MS + DAY_MS)

@@ -122,6 +122,13 @@ def test_threat_E23_body_is_bound_to_its_message(change: dict[str, object]) -> N
         content.open_body(key, bounds[1], sealed)
 
 
+@pytest.mark.parametrize("length", [0, 1, 15, 16])
+def test_body_without_room_for_its_tag_is_refused(length: int) -> None:
+    """A body shorter than its authentication tag, or of nothing but one, is no body."""
+    with pytest.raises(FormatError):
+        content.open_body(bytes(32), bytes(32), bytes(length))
+
+
 def test_undecipherable_message_says_whose_it_is() -> None:
     """wire.md: a wrap that does not open is answered `undecipherable`; so the error carries the signed message."""
     raw = envelope()
