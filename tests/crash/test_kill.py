@@ -17,16 +17,17 @@ from tests.crash.clients import Pair, Recipient, Sender, play
 from tests.deployment import Deployment, free_ports
 from tests.federation import NETWORK, ORIGIN
 
-CYCLES = 100
 PAIRS = 2
-MESSAGES = 2_000
 # Long enough to be in the middle of batches, short enough for a hundred lives.
 LIFE_S = (0.03, 0.25)
 SETTLE_WITHIN_S = 60
 
 
 @pytest.mark.timeout(900)
-def test_hundred_kills_under_load_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cycles", "messages"), [(100, 2_000), pytest.param(1_000, 20_000, marks=pytest.mark.soak, id="soak")]
+)
+def test_kills_under_load_lose_nothing_and_double_nothing(tmp_path: Path, cycles: int, messages: int) -> None:
     """P-02, P-03, P-07, P-10: what a client saw receipted is proved, delivered and consigned exactly once.
 
     The seed is printed, so that a failure can be played again.
@@ -35,8 +36,8 @@ def test_hundred_kills_under_load_lose_nothing_and_double_nothing(tmp_path: Path
     print(f"seed {seed}")
     chance = random.Random(seed)
     deployment = Deployment(tmp_path, PAIRS, *free_ports())
-    pairs = _pairs(deployment, MESSAGES // PAIRS)
-    for _ in range(CYCLES):
+    pairs = _pairs(deployment, messages // PAIRS)
+    for _ in range(cycles):
         gateway = deployment.start()
         try:
             asyncio.run(_live(gateway, deployment, pairs, chance.uniform(*LIFE_S)))
@@ -48,7 +49,7 @@ def test_hundred_kills_under_load_lose_nothing_and_double_nothing(tmp_path: Path
     finally:
         gateway.terminate()
         assert gateway.wait(20) == 0
-    _check(deployment, pairs)
+    print(f"{cycles} kills, {_check(deployment, pairs)}")
 
 
 def _pairs(deployment: Deployment, messages: int) -> list[Pair]:
@@ -94,8 +95,8 @@ def _settled(sender: Sender) -> bool:
     return sender.resubmitted and len(sender.outcomes) == len(sender.receipts)
 
 
-def _check(deployment: Deployment, pairs: list[Pair]) -> None:
-    """Hold the gateway to what its clients saw, and its ledger to itself."""
+def _check(deployment: Deployment, pairs: list[Pair]) -> str:
+    """Hold the gateway to what its clients saw, and its ledger to itself; return what was counted."""
     public = deployment.federation.checkpoint_key.public
     indices: set[int] = set()
     for sender, _, recipient, _ in pairs:
@@ -110,8 +111,8 @@ def _check(deployment: Deployment, pairs: list[Pair]) -> None:
     total = sum(len(sender.receipts) for sender, *_ in pairs)
     assert len(indices) == total
     again = sum(count - 1 for _, _, recipient, _ in pairs for count in recipient.deliveries.values())
-    print(f"{CYCLES} kills, {total} messages: 0 lost, 0 doubled; {again} deliveries repeated and acknowledged once")
     verify_ledger(deployment.folder / "data", network=NETWORK, origin=ORIGIN, public=public)
+    return f"{total} messages: 0 lost, 0 doubled; {again} deliveries repeated and acknowledged once"
 
 
 def _kill(gateway: "subprocess.Popen[bytes]") -> None:
