@@ -36,6 +36,7 @@ from gateway.endpoint.transport import Wire, connect
 from gateway.wire import tls
 
 OUTBOX_RETRY_AFTER_S = 30
+CANCEL_AGAIN_S = 0.5
 # A statement goes before messages that may rest on it.
 STATEMENT_URGENCY = 0
 
@@ -130,9 +131,10 @@ class Endpoint:
     async def close(self) -> None:
         """End the connection and give the data directory back."""
         task, self._task = self._task, None
-        if task is not None:
+        while task is not None and not task.done():
+            # A TaskGroup of Python 3.11 that fails in the same moment loses a cancellation.
             task.cancel()
-            await asyncio.wait({task})
+            await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             await keeping.settled()

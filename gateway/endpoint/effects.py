@@ -23,23 +23,30 @@ class Effects:
         self.size_bytes = 0
 
     def __bool__(self) -> bool:
-        """True if the disk must change."""
-        return bool(self.changes or self.arrivals)
+        """True if there is anything to write or to tell."""
+        return bool(self.changes or self.arrivals or self.after or self.alarms)
 
-    def apply(self, connection: sqlite3.Connection, at_ms: int) -> list[Message]:
-        """Make every change; return the messages that are new here and open."""
+    def apply(self, connection: sqlite3.Connection, at_ms: int) -> tuple[list[Message], list[Accepted]]:
+        """Make every change; return the messages that are new here and open, and those whose id another one has."""
         for change in self.changes:
             change(connection)
-        placed = [(inbox.put(connection, each.arrival, at_ms), each) for each in self.arrivals.values()]
-        return [
-            Message(
-                sequence=sequence,
-                header=each.arrival.header,
-                header_sha256=each.arrival.header_sha256,
-                plaintext=each.plaintext,
-                admitted_at_ms=each.arrival.admitted_at_ms,
-                receipt=each.arrival.receipt,
-            )
-            for sequence, each in placed
-            if sequence is not None and each.plaintext is not None
-        ]
+        messages, squatted = [], []
+        for accepted in self.arrivals.values():
+            sequence = inbox.put(connection, accepted.arrival, at_ms)
+            if sequence is None and not inbox.holds(connection, accepted.arrival.header_sha256):
+                squatted.append(accepted)
+            elif sequence is not None and accepted.plaintext is not None:
+                messages.append(_message(sequence, accepted, accepted.plaintext))
+        return messages, squatted
+
+
+def _message(sequence: int, accepted: Accepted, plaintext: bytes) -> Message:
+    arrival = accepted.arrival
+    return Message(
+        sequence=sequence,
+        header=arrival.header,
+        header_sha256=arrival.header_sha256,
+        plaintext=plaintext,
+        admitted_at_ms=arrival.admitted_at_ms,
+        receipt=arrival.receipt,
+    )

@@ -68,7 +68,7 @@ def put(connection: sqlite3.Connection, arrival: Arrival, at_ms: int) -> int | N
     """Keep a message and owe its acknowledgement; return its place, None if it was here before.
 
     A message that came before is acknowledged again as it was the first time: the gateway did not hear us.
-    A second message under a known (originator, id) is kept out; the caller has looked for that.
+    A second message under a known (originator, id) is kept out and not acknowledged.
     """
     header = arrival.header
     row = connection.execute(
@@ -164,10 +164,9 @@ def find(journal: Journal, name: str, digest: bytes | None) -> Stored | None:
     return None if row is None else Stored(*row)
 
 
-def known(journal: Journal, originator: str, message_id: str) -> bytes | None:
-    """Return the header digest under which (originator, id) came before."""
-    row = journal.row("SELECT header_sha256 FROM inbox WHERE originator = ? AND id = ?", (originator, message_id))
-    return None if row is None else row[0]
+def holds(connection: sqlite3.Connection, header_sha256: bytes) -> bool:
+    """Tell whether a message is here."""
+    return connection.execute("SELECT 1 FROM inbox WHERE header_sha256 = ?", (header_sha256,)).fetchone() is not None
 
 
 def waiting(journal: Journal, after: int, limit: int) -> list[Stored]:

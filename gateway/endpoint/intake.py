@@ -6,11 +6,11 @@ Nothing is told to anybody before the changes are durable; what is false becomes
 from collections.abc import Callable
 from functools import partial
 
-from gateway.domain.errors import PeerError, TrustError
+from gateway.domain.errors import PeerError
 from gateway.domain.receipt import Checkpoint
 from gateway.domain.session import Answer, Delivery, Evidence
 from gateway.endpoint import evidence, inbox, outbox, proofs
-from gateway.endpoint.acceptance import Accepted, ExpiredError, examine
+from gateway.endpoint.acceptance import ExpiredError, examine
 from gateway.endpoint.acknowledging import Batch
 from gateway.endpoint.effects import Effects
 from gateway.endpoint.keeping import Keeping
@@ -88,6 +88,7 @@ class Intake:
                 at_ms=keeping.clock(),
             )
         )
+        effects.after.append(keeping.acknowledging.wake.set)
         effects.size_bytes += len(batch.raw) + len(answer.body)
 
     def delivered(self, delivery: Delivery, effects: Effects) -> None:
@@ -110,7 +111,6 @@ class Intake:
             accepted = examine(delivery, keeping.identity, keeping.editions, at_ms, keeping.roots)
         except ExpiredError:
             return
-        self._refuse_known_id(accepted, effects)
         self._observe(accepted.receipt.checkpoint)
         effects.arrivals[digest] = accepted
         effects.size_bytes += len(delivery.envelope) + len(delivery.receipt)
@@ -148,13 +148,3 @@ class Intake:
     def passed(self, item: Evidence, effects: Effects) -> None:
         """Move the cursor behind evidence, proved or not: what is false does not become true by hearing it again."""
         effects.changes.append(partial(evidence.advance, origin=self._origin, sequence=item.sequence))
-
-    def _refuse_known_id(self, accepted: Accepted, effects: Effects) -> None:
-        header = accepted.arrival.header
-        known = inbox.known(self._keeping.journal, header.originator, header.id)
-        same_batch = any(
-            (other.arrival.header.originator, other.arrival.header.id) == (header.originator, header.id)
-            for other in effects.arrivals.values()
-        )
-        if known is not None or same_batch:
-            raise TrustError(f"two messages of `{header.originator}` came under one id")

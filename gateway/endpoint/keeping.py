@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from gateway.crypto.batch import VerifiedRoots
 from gateway.endpoint import evidence
-from gateway.endpoint.acceptance import reopen
+from gateway.endpoint.acceptance import Accepted, reopen
 from gateway.endpoint.acknowledging import Acknowledging
 from gateway.endpoint.alarm_book import AlarmBook
 from gateway.endpoint.alarms import Alarm
@@ -137,12 +137,12 @@ class Keeping:
         self.notify(Notice("edition-taken", detail=str(self.editions.number)))
         return True
 
-    async def settle(self, effects: Effects) -> None:
-        """Make effects durable, then tell whoever waits; goes on to its end even if the caller is cancelled."""
+    def settle(self, effects: Effects) -> asyncio.Task[None]:
+        """Make effects durable, then tell whoever waits; the task goes on to its end whoever is cancelled."""
         task = asyncio.get_running_loop().create_task(self._settle(effects), name="endpoint-settle")
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
-        await asyncio.shield(task)
+        return task
 
     async def settled(self) -> None:
         """Wait for every `settle` that is under way."""
@@ -151,10 +151,12 @@ class Keeping:
     async def _settle(self, effects: Effects) -> None:
         for alarm in effects.alarms:
             await self.sound(alarm)
-        if effects:
+        if effects.changes or effects.arrivals:
             at_ms = self.clock()
-            messages = await self.journal.write(lambda one: effects.apply(one, at_ms), effects.size_bytes)
+            messages, squatted = await self.journal.write(lambda one: effects.apply(one, at_ms), effects.size_bytes)
             self.handing.add(messages)
+            for accepted in squatted:
+                await self.sound(_two_under_one_id(accepted))
             for accepted in effects.arrivals.values():
                 if accepted.arrival.in_reply_to is not None:
                     self.watch.changed(accepted.arrival.in_reply_to)
@@ -164,3 +166,10 @@ class Keeping:
             tell()
         # Answers made room in the window.
         self.dispatch.wake.set()
+
+
+def _two_under_one_id(accepted: Accepted) -> Alarm:
+    """No honest gateway admits two messages under one (originator, id) (P-03)."""
+    header = accepted.arrival.header
+    detail = f"two messages of `{header.originator}` came under the id `{header.id}`"
+    return Alarm("delivery-unproven", accepted.receipt.record.origin, detail, accepted.arrival.receipt)

@@ -337,7 +337,8 @@ class Office:
             return
         while loop.time() < end_s:
             session = link.session
-            if session is None or (session.idle and loop.time() - session.heard_ms / 1_000 > QUIET_S):
+            quiet = session is None or (session.idle and loop.time() - session.heard_ms / 1_000 > QUIET_S)
+            if quiet and not inbox.count_owed(self._endpoint.keeping.journal):
                 return
             await asyncio.sleep(QUIET_LOOK_S)
 

@@ -42,6 +42,8 @@ from gateway.wire.frames import FromEndpoint, Hello, Submission, decode_from_gat
 
 TICK_S = 0.2
 DRAIN_S = 1.0
+# Work on frames that takes longer than this is made durable in parts, and others get their turn between.
+TURN_S = 0.01
 # A submission that waits this long for its answer is noted as sent; most never are.
 SENT_NOTED_AFTER_MS = 400
 # The directory is fetched again for something that does not verify, but not more often than this.
@@ -76,6 +78,8 @@ class Session:
         self._room = asyncio.Event()
         self._outgoing: asyncio.Queue[FromEndpoint] = asyncio.Queue()
         self._effects = Effects()
+        self._committing: asyncio.Task[None] | None = None
+        self._turn_began_s = 0.0
         self._paused_until_ms = 0
         self._refetched_ms = -REFETCH_AFTER_MS
         self.heard_ms = self._now_ms()
@@ -83,7 +87,9 @@ class Session:
     @property
     def idle(self) -> bool:
         """True if nothing is under way in either direction."""
-        return self._conversation.state == "open" and self._conversation.idle and not (self._unread or self._effects)
+        writing = self._committing is not None and not self._committing.done()
+        at_work = self._unread or self._effects or writing
+        return self._conversation.state == "open" and self._conversation.idle and not at_work
 
     async def run(self) -> None:
         """Serve until the connection ends.
@@ -122,18 +128,22 @@ class Session:
         while True:
             await self._read.wait()
             self._read.clear()
+            self._turn_began_s = self._loop.time()
             try:
                 while self._unread:
                     raw = self._unread.popleft()
                     self._unread_bytes -= len(raw)
                     for action in self._conversation.receive(decode_from_gateway(raw)):
                         await self._act(action)
+                    self._room.set()
+                await self._commit()
             except TwoHistoriesError as error:
                 self._effects.alarms.append(Alarm(error.kind, self._address.origin, str(error), error.evidence))
                 raise
             finally:
-                await self._commit()
-            self._room.set()
+                if self._effects:
+                    await self._commit()
+                    await self._committed()
 
     async def _send(self) -> None:
         while True:
@@ -187,7 +197,9 @@ class Session:
                 noted.update(sequences)
                 await keeping.journal.write(partial(outbox.mark_sent, sequences=sequences, at_ms=keeping.clock()))
             keeping.dispatch.wake.set()
-            keeping.acknowledging.wake.set()
+            if 0 < self._paused_until_ms <= now_ms:
+                self._paused_until_ms = 0
+                keeping.acknowledging.wake.set()
 
     # What actions mean.
 
@@ -217,9 +229,11 @@ class Session:
             case Delivered(items):
                 for delivery in items:
                     await self._delivered(delivery)
+                    await self._turn()
             case Heard(items):
                 for item in items:
                     await self._heard(item)
+                    await self._turn()
 
     def _apply(self, action: Action) -> None:
         """Do what needs no waiting."""
@@ -325,13 +339,26 @@ class Session:
 
     # To the disk.
 
+    async def _turn(self) -> None:
+        """After long work, have it written and let others go on."""
+        if self._loop.time() - self._turn_began_s > TURN_S:
+            await self._commit()
+            await asyncio.sleep(0)
+            self._turn_began_s = self._loop.time()
+
     async def _commit(self) -> None:
-        """Make what was collected durable, then tell; a connection that ends meanwhile does not stop it."""
+        """Have what was collected written, then told; meanwhile the next part is collected, one ahead at most."""
         effects, self._effects = self._effects, Effects()
-        if effects or effects.after or effects.alarms:
-            await self._keeping.settle(effects)
+        await self._committed()
+        if effects:
+            self._committing = self._keeping.settle(effects)
         if effects.pause_s:
             self._paused_until_ms = self._now_ms() + effects.pause_s * 1_000
+
+    async def _committed(self) -> None:
+        committing, self._committing = self._committing, None
+        if committing is not None:
+            await asyncio.shield(committing)
 
     def _find(self, kind: AlarmKind, digest: bytes, error: Exception, raw: bytes) -> None:
         detail = f"{encode_base64url(digest)}: {error}"

@@ -223,7 +223,7 @@ class FakeGateway:
             self.manners.busy_first -= 1
             return Answer(number, "busy", code="busy", retry_after_s=1)
         try:
-            answer = self._message(raw) if kind == "message" else self._statement(raw)
+            answer = self.admit(raw) if kind == "message" else self._statement(raw)
         except FormatError as error:
             return Answer(number, "invalid", code="format-invalid", detail=str(error))
         except SignatureError as error:
@@ -231,7 +231,8 @@ class FakeGateway:
         body = self.manners.receipt(answer.body)
         return Answer(number, "receipt", answer.permitted, body, duplicate=answer.duplicate)
 
-    def _message(self, raw: bytes) -> Answer:
+    def admit(self, raw: bytes) -> Answer:
+        """Record an envelope once and spool it for its recipients."""
         message = open_envelope(raw, self.directory, NETWORK, now_ms(), VerifiedRoots(0))
         header = message.header
         known = self.recorded.get((header.originator, header.id))

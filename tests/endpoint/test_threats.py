@@ -80,6 +80,23 @@ async def test_threat_g2_delivery_without_a_receipt_reaches_nobody(tmp_path: Pat
         assert [message.plaintext for message in await take(kz, 2)] == [b"bare", b"whole"]
 
 
+async def test_two_messages_under_one_id_are_not_both_handed_over(tmp_path: Path) -> None:
+    """P-03: whoever admits a second message under a known id lies; it reaches nobody and is not acknowledged."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ) as kz:
+        assert await cz.link.until_connected(5)
+        first = await cz.send(made.post(body=b"first"))
+        assert (await take(kz, 1))[0].plaintext == b"first"
+        made.gateway.recorded.clear()
+        draft = replace(made.post().draft, id=first.id, sent_at_ms=int(first.id[:8] + first.id[9:13], 16))
+        raw = made.federation.seal(draft, (KZ,), b"second", made.directory)
+        made.gateway.admit(raw)
+        await made.gateway._deliver()
+
+        await eventually(lambda: "delivery-unproven" in alarms(kz))
+        assert len(inbox.newest(kz.keeping.journal, 10, only_waiting=False)) == 1
+        assert {digest for _, digest, _ in made.gateway.acknowledged} == {first.sha256}
+
+
 async def test_threat_g3_two_histories_end_all_trust(tmp_path: Path) -> None:
     """A gateway that shows another history is seen at once; the alarm is durable, holds both notes, and ends trust."""
     async with world(tmp_path) as made:
