@@ -142,7 +142,7 @@ class SqliteStore:
         await self._writer.close()
         self._reads.close()
         self._spool_file.close()
-        if self._writer.failure is None:
+        if self._writer.sound:
             self._directory.close()
 
     @property
@@ -163,11 +163,13 @@ class SqliteStore:
         return self._writer.log_bytes()
 
     def freeze(self, reason: str, note: bytes) -> None:
-        """Never sign again in this directory until an operator reconciles; `note` is the checkpoint that was shown.
+        """Sign nothing any more, now and at every start, until an operator reconciles.
 
-        The caller ends the process: this one's ledger is not the one that its peers hold.
+        `note` is the checkpoint that a peer holds and this ledger lacks. Nothing is reported after this call, and
+        everything else raises `LedgerError`; the caller ends the process.
         """
         freeze(self._directory.path, reason, note)
+        self._writer.abandon(LedgerError(f"the ledger is frozen: {reason}"))
 
     # Reads.
 

@@ -69,6 +69,7 @@ class Writer(Generic[Work, Outcome]):
         self._wake = threading.Event()
         self._full = threading.Event()
         self._stopping = False
+        self._abandoned = False
         self._closed_at = 0.0
         # Grows on the loop by `put`, shrinks on the loop by the report: no lock is needed.
         self._items = 0
@@ -108,6 +109,13 @@ class Writer(Generic[Work, Outcome]):
         elif len(queue) == limits.batch_items_max:
             self._full.set()
 
+    def abandon(self, failure: LedgerError) -> None:
+        """Commit and report nothing more, and tell nobody: the caller knows why. What is under way may still commit."""
+        self._abandoned = True
+        self.failure = failure
+        self._wake.set()
+        self._full.set()
+
     def queued(self) -> int:
         """Return how many items are not reported yet."""
         return self._items
@@ -134,8 +142,13 @@ class Writer(Generic[Work, Outcome]):
         self._full.set()
         await self._ended
         self._thread.join()
-        if self.failure is None:
+        if self.sound:
             self._connection.close()
+
+    @property
+    def sound(self) -> bool:
+        """False once a commit failed: then nobody knows what the disk holds."""
+        return self.failure is None or self._abandoned
 
     def _check_disk(self) -> None:
         now = monotonic()
@@ -156,6 +169,8 @@ class Writer(Generic[Work, Outcome]):
         try:
             while True:
                 batch = self._collect()
+                if self._abandoned:
+                    return
                 if batch:
                     self._commit(batch)
                 elif self._stopping:
@@ -173,7 +188,7 @@ class Writer(Generic[Work, Outcome]):
         queue = self._queue
         limits = self._limits
         self._wake.clear()
-        if not queue and not self._stopping:
+        if not queue and not self._stopping and not self._abandoned:
             self._wake.wait()
         self._wake.set()
         if monotonic() - self._closed_at < PAUSE_S and not self._stopping:
@@ -230,7 +245,8 @@ class Writer(Generic[Work, Outcome]):
     def _reported(self, works: Sequence[Work], outcome: Outcome, size_bytes: int) -> None:
         self._items -= len(works)
         self._bytes -= size_bytes
-        self._report(works, outcome)
+        if not self._abandoned:
+            self._report(works, outcome)
 
     def _end(self) -> None:
         if not self._ended.done():

@@ -1,0 +1,31 @@
+"""CZ-31: provision, receipt and destruction, with purpose, scope, authorities and the reason."""
+
+from pathlib import Path
+
+from gateway.store.register import export
+from tests.store.running import Running
+from tests.store.samples import ALPHA, BRAVO, CHARLIE, NOW_MS, ORIGIN, acknowledge, admit, fail, message
+
+
+async def test_cz_31_register_tells_what_was_given_received_and_destroyed(running: Running, tmp_path: Path) -> None:
+    """CZ-31 (Art. 10(6)): every act with its authorities, purposes and reason, after the body is long gone."""
+    sent, pending = message(1, recipients=(BRAVO, CHARLIE)), message(2)
+    await running.commit(admit(sent), admit(pending), admit(message(3), "purpose-outside"))
+    await running.one(acknowledge(sent))
+    await running.one(fail(0, CHARLIE))
+    await running.one(acknowledge(sent, status="destroyed", at_ms=NOW_MS + 50))
+    lines = list(export(tmp_path / "data"))
+
+    assert [(line.act, line.recipient, line.holder, line.reason, line.leaf) for line in lines] == [
+        ("provision", BRAVO, None, None, 0),
+        ("receipt", BRAVO, None, None, 3),
+        ("provision", CHARLIE, None, None, 0),
+        ("destruction", CHARLIE, ORIGIN, "delivery ended: expired", 4),
+        ("destruction", BRAVO, BRAVO, "stated by the recipient", 5),
+        ("provision", BRAVO, None, None, 1),
+    ]
+    assert {(line.originator, line.agreement, line.purposes, line.subjects) for line in lines} == {
+        (ALPHA, "cz-kz", ("detection", "prevention"), ("narcotics",))
+    }
+    assert all(line.personal_data for line in lines)
+    assert [line.at_ms for line in lines] == [NOW_MS, NOW_MS + 5, NOW_MS, NOW_MS + 9, NOW_MS + 50, NOW_MS]
