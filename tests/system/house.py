@@ -31,7 +31,8 @@ class House:
         self.folder = folder
         self.config = folder / "gateway.toml"
         self.data = folder / "data"
-        self.url = f"https://localhost:{self._made.port}"
+        self.port = self._made.port
+        self.url = f"https://localhost:{self.port}"
         self.federation = self._made.federation
         self.senders, self.recipients = self._made.senders, self._made.recipients
         self.directory = self.federation.directory(change(self.federation.edition()))
