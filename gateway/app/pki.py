@@ -76,17 +76,17 @@ def request_for(key_pem: bytes, name: str) -> bytes:
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def certify_request(authority: Pair, request: bytes, at_ms: int) -> bytes:
-    """Return the client certificate for a request whose signature proves possession of its key.
+def certify_request(authority: Pair, request: bytes, at_ms: int, hosts: tuple[str, ...] = ()) -> bytes:
+    """Return the certificate for a request whose signature proves possession of its key.
+
+    With `hosts` it is a server's, for these names or addresses; without, a client's.
 
     Raises:
-        FormatError: no request, a signature that does not hold, or a key that is neither P-256 nor Ed25519.
+        FormatError: no request, a signature that does not hold, or a key weaker than P-256.
     """
     asked = open_request(request)
-    names = asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return _issue(
-        authority, str(names[0].value), (str(names[0].value),), strong(asked.public_key()), at_ms, server=False
-    )
+    name = str(asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+    return _issue(authority, name, hosts or (name,), strong(asked.public_key()), at_ms, server=bool(hosts))
 
 
 def open_request(request: bytes) -> x509.CertificateSigningRequest:

@@ -48,12 +48,13 @@ def write_deployment(folder: Path, agreements: Path, network: str, host: str) ->
     write(desk / "directory.toml", text.encode(), PUBLIC)
     yield f"{root}: gateway/gateway.toml and directory/directory.toml, both to be read and completed"
     yield "next:"
-    yield f"  1. have {gateway}/tls/request.csr signed by your CA: tls/cert.pem and tls/ca.pem"
-    yield f"  2. accord keys generate --role directory --out ... once for each keeper, keys into {desk}/directory.toml"
-    yield "  3. accord keys request, at each authority; accord directory add, at your desk"
+    yield f"  1. have {gateway}/tls/request.csr signed (accord keys certify): tls/cert.pem, and the CA as tls/ca.pem"
+    yield f"  2. keepers: accord keys generate --role directory --out ...; public keys into {desk}/directory.toml"
+    yield f"  3. each authority: accord init --authority ...; then, here: accord directory add REQUEST, in {desk}"
     yield f"  4. accord directory build --source {desk}/directory.toml --key ... --key ..."
-    yield f"  5. accord directory install --config {gateway}/gateway.toml EDITION"
-    yield f"  6. accord check --config {gateway}/gateway.toml"
+    yield f"  5. cp {desk}/key-set.json {gateway}/directory/ and to every authority: it is what all trust rests on"
+    yield f"  6. accord directory install --config {gateway}/gateway.toml {desk}/editions/000001.accord"
+    yield f"  7. accord check --config {gateway}/gateway.toml"
 
 
 def write_endpoint(folder: Path, authority: str, network: str, host: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from gateway.app.editions import encode_key_set, file_name, read_edition, read_u
 from gateway.app.registration import REQUEST_BYTES_MAX, OpenedRequest, fingerprint, open_key_request, tables
 from gateway.cli.failures import DATA_INVALID, CommandError
 from gateway.cli.files import PUBLIC, make_folder, write, write_new
+from gateway.cli.keys import read_authority
 from gateway.cli.moments import Moment, spelled
 from gateway.crypto.digests import decode_base64url
 from gateway.crypto.keys import SecretKey, from_pem
@@ -65,8 +66,8 @@ def add(
     if supersede:
         text += _superseded(opened, listed)
     if ca is not None and certificate_out is not None:
-        authority = pki.Pair(read_bytes(ca / "cert.pem", "CA certificate"), read_secret(ca / "key.pem", "CA key"))
-        write_new(certificate_out, pki.certify_request(authority, opened.certificate_request, at_ms), PUBLIC)
+        certificate = pki.certify_request(read_authority(ca), opened.certificate_request, at_ms)
+        write_new(certificate_out, certificate, PUBLIC)
         click.echo(f"{certificate_out}: the certificate, for {registration.authority}")
     _append(source, text)
     click.echo(f"{source}: listed; next: accord directory build --source {source} --key ...")

@@ -10,7 +10,7 @@ from gateway.app.registration import AUTHORITY_ROLES, fingerprint, generate_keys
 from gateway.cli.files import PRIVATE, PUBLIC, make_folder, write_new
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import SecretKey, from_pem, generate, to_pem
-from gateway.settings.source import read_secret
+from gateway.settings.source import read_bytes, read_secret
 
 # Keys that belong to no authority: they sign the directory, the grants, a ledger.
 LONE_ROLES = ("directory", "grants", "checkpoint")
@@ -62,6 +62,40 @@ def show(path: Path, role: str) -> None:
     """Show the public half of a private key file."""
     key = from_pem(role, read_secret(path, "private key"))
     click.echo(f"kid    {encode_base64url(key.kid)}\npublic {encode_base64url(key.public)}")
+
+
+@keys.command()
+@click.option("--name", required=True, help="The name of the authority that signs certificates.")
+@click.option("--out", required=True, type=FOLDER, help="A folder for cert.pem and key.pem; keep it offline.")
+def authority(name: str, out: Path) -> None:
+    """Make a private certificate authority, where the federation has none."""
+    pair = pki.make_authority(name, wall_ms())
+    folder = make_folder(out)
+    write_new(folder / "key.pem", pair.key, PRIVATE)
+    write_new(folder / "cert.pem", pair.certificate, PUBLIC)
+    click.echo(f"{folder}/cert.pem: what gateways and endpoints trust as their CA")
+
+
+@keys.command()
+@click.argument("request", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--ca", required=True, type=FOLDER, help="The folder of the authority: cert.pem and key.pem.")
+@click.option("--host", "hosts", multiple=True, help="For a gateway: a name or address under which peers reach it.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The certificate.")
+def certify(request: Path, ca: Path, hosts: tuple[str, ...], out: Path) -> None:
+    """Sign a certificate REQUEST: a client's, or with --host a gateway's."""
+    raw = read_bytes(request, "certificate request", 65_536)
+    write_new(out, pki.certify_request(read_authority(ca), raw, wall_ms(), hosts), PUBLIC)
+    click.echo(f"{out}: certificate with key {pki.request_spki_sha256(raw)}")
+
+
+def read_authority(folder: Path) -> pki.Pair:
+    """Return the certificate authority in a folder.
+
+    Raises:
+        ConfigurationError: a file is missing, or the key is open to others.
+    """
+    certificate = read_bytes(folder / "cert.pem", "CA certificate")
+    return pki.Pair(certificate, read_secret(folder / "key.pem", "CA key"))
 
 
 def write_key(folder: Path, key: SecretKey) -> tuple[SecretKey, Path]:
