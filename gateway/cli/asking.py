@@ -122,6 +122,13 @@ def describes_message(command: Command) -> Command:
         click.option("--language", default="en", show_default=True, help="The language of the body."),
         click.option("--form", "form_items", multiple=True, help="A key of the form: KEY, KEY=false or KEY=CODE."),
         click.option("--suite", type=click.Choice(["1", "2"]), default="2", show_default=True, help="2 is hybrid."),
+        click.option(
+            "--sign-as",
+            "sign_as",
+            multiple=True,
+            type=click.Choice(["seal", "signatory"]),
+            help="A further signature, where a rule of form asks for it.",
+        ),
         click.option("--id", "id", help="A UUIDv7 of your own: sent once, however often you ask."),
     ]
     for option in reversed(options):

@@ -13,24 +13,23 @@ from typing import Self
 
 from msgspec import Struct
 
-from gateway.crypto.canonical import decode
-from gateway.crypto.digests import decode_base64url, encode_base64url, sha256
-from gateway.crypto.envelope import decode_envelope
+from gateway.crypto.digests import encode_base64url, sha256
 from gateway.crypto.sealing import Draft, Letter, recipient_key, seal, seal_batch
 from gateway.crypto.signed import decode_signed
 from gateway.crypto.statements import StatementKind, sign_statement
 from gateway.domain.directory import Directory
 from gateway.domain.errors import CapacityError, ConfigurationError, FormatError, LedgerError
-from gateway.domain.message import BATCH_MESSAGES_MAX, Header
+from gateway.domain.message import BATCH_MESSAGES_MAX
 from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.endpoint import inbox, outbox
 from gateway.endpoint.alarms import Alarm, AlarmedError
 from gateway.endpoint.editions import remember_own_keys
 from gateway.endpoint.handing import Message
-from gateway.endpoint.identity import GatewayAddress, Identity
+from gateway.endpoint.identity import GatewayAddress, Identity, SealRole
 from gateway.endpoint.journal import Journal, bind
 from gateway.endpoint.keeping import Keeping, Notice
 from gateway.endpoint.limits import EndpointLimits
+from gateway.endpoint.naming import parcel_of
 from gateway.endpoint.reconnecting import Connect, Reconnecting
 from gateway.endpoint.transport import Wire, connect
 from gateway.wire import tls
@@ -44,13 +43,15 @@ STATEMENT_URGENCY = 0
 class Post(Struct, frozen=True):
     """One message to send: what the originator says of it, its body, and to whom.
 
-    `padded_min_bytes` makes short answers as long as others.
+    `padded_min_bytes` makes short answers as long as others. `sign_as`: roles that sign beside `message`, where
+    rules of form ask for a seal or a signatory.
     """
 
     draft: Draft
     plaintext: bytes
     recipients: tuple[str, ...]
     padded_min_bytes: int = 0
+    sign_as: tuple[SealRole, ...] = ()
 
 
 class SentMessage(Struct, frozen=True):
@@ -220,7 +221,7 @@ class Endpoint:
         self._check_trust()
         known = [outbox.find(keeping.journal, post.draft.id, None) for post in posts]
         fresh = [post for post, row in zip(posts, known, strict=True) if row is None]
-        placed = iter(await self._queue([_parcel(raw) for raw in self._seal(fresh)]))
+        placed = iter(await self._queue([parcel_of(raw) for raw in self._seal(fresh)]))
         return [
             SentMessage(post.draft.id, next(placed) if row is None else row.object_sha256)
             for post, row in zip(posts, known, strict=True)
@@ -298,6 +299,15 @@ class Endpoint:
         row = found()
         return None if row is None else keeping.reopen(row)
 
+    async def query(self, post: Post, timeout_s: float) -> Message | None:
+        """Send a question to one recipient and return what that answers, None if nothing came in time.
+
+        Raises:
+            GatewayError: as `send`.
+        """
+        sent = await self.send(post)
+        return await self.reply_to(sent.sha256, post.recipients[0], timeout_s)
+
     # Inside.
 
     def _check_trust(self) -> None:
@@ -306,13 +316,18 @@ class Endpoint:
             raise AlarmedError(alarm)
 
     def _seal(self, posts: Sequence[Post]) -> list[bytes]:
-        if not posts:
-            return []
+        """Seal posts, one batch for each set of roles that sign."""
         if len(posts) > BATCH_MESSAGES_MAX:
             raise FormatError(f"more than {BATCH_MESSAGES_MAX} messages at once")
+        sealed: dict[str, bytes] = {}
+        for roles in {post.sign_as for post in posts}:
+            alike = [post for post in posts if post.sign_as == roles]
+            sealed.update(zip([post.draft.id for post in alike], self._seal_alike(alike, roles), strict=True))
+        return [sealed[post.draft.id] for post in posts]
+
+    def _seal_alike(self, posts: Sequence[Post], roles: tuple[SealRole, ...]) -> list[bytes]:
         directory, at_ms = self.directory, self._clock()
-        ring = self._identity.ring
-        signers = (ring.message, *ring.seals)
+        signers = self._identity.ring.signers(roles)
         letters = [
             Letter(
                 post.draft,
@@ -323,7 +338,8 @@ class Endpoint:
             for post in posts
         ]
         if len(letters) == 1:
-            return [seal(*letters[0][:3], signers, letters[0].padded_min_bytes)]
+            one = letters[0]
+            return [seal(one.draft, one.plaintext, one.recipients, signers, one.padded_min_bytes)]
         return seal_batch(letters, signers)
 
     async def _queue(self, parcels: Sequence[outbox.Parcel]) -> list[bytes]:
@@ -349,27 +365,3 @@ class Endpoint:
     def _failed(self, error: LedgerError) -> None:
         if self._broken is not None and not self._broken.done():
             self._broken.set_result(error)
-
-
-def _parcel(raw: bytes) -> outbox.Parcel:
-    envelope = decode_envelope(raw)
-    header = decode(envelope.h, Header)
-    return outbox.Parcel(
-        kind="message",
-        id=header.id,
-        object_sha256=sha256(envelope.h),
-        object=envelope.h,
-        raw=raw,
-        urgency=outbox.urgency_rank(header.urgency),
-        recipients=len(header.recipients),
-        expires_at_ms=header.expires_at_ms,
-    )
-
-
-def digest_of(text: str) -> bytes | None:
-    """Return the digest that `text` spells in base64url, None if it spells none."""
-    try:
-        found = decode_base64url(text)
-    except FormatError:
-        return None
-    return found if len(found) == 32 else None

@@ -1,7 +1,7 @@
 """Who this endpoint is, and whom it believes: its authority, its secret keys, its gateways, the directory keys."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -13,6 +13,9 @@ from gateway.domain.names import AuthorityId, Code, Digest, Origin
 Url = Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9.:\[\]-]{1,255}\Z")]
 
 
+SealRole = Literal["seal", "signatory"]
+
+
 class GatewayAddress(Struct, frozen=True, forbid_unknown_fields=True):
     """One gateway: `https://host:port`, the origin of its ledger, the digest of its TLS key."""
 
@@ -22,10 +25,7 @@ class GatewayAddress(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyRing(Struct, frozen=True):
-    """The secret keys of an authority, by use.
-
-    `signers` sign headers: one `message` key first, then seal and signatory keys that rules of form may ask for.
-    """
+    """The secret keys of an authority, by use. Seal and signatory keys sign where rules of form ask for them."""
 
     message: SecretKey
     acknowledgement: SecretKey
@@ -53,6 +53,18 @@ class KeyRing(Struct, frozen=True):
             consent=next(iter(by_role.get("consent", ())), None),
             seals=(*by_role.get("seal", ()), *by_role.get("signatory", ())),
         )
+
+    def signers(self, roles: tuple[SealRole, ...]) -> tuple[SecretKey, ...]:
+        """Return the keys that sign a header: the `message` key, and one of each further role.
+
+        Raises:
+            ConfigurationError: there is no key of such a role.
+        """
+        by_role = {key.role: key for key in reversed(self.seals)}
+        for role in roles:
+            if role not in by_role:
+                raise ConfigurationError(f"there is no key of role `{role}`", "name one under [[keys]]")
+        return (self.message, *(by_role[role] for role in roles))
 
     @property
     def kids(self) -> dict[bytes, str]:

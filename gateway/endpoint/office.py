@@ -13,8 +13,9 @@ from gateway.domain.label import Label
 from gateway.domain.message import Header
 from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.endpoint import evidence, inbox, outbox, proofs
-from gateway.endpoint.client import Endpoint, Post, SentMessage, digest_of
+from gateway.endpoint.client import Endpoint, Post, SentMessage
 from gateway.endpoint.inbox import Stored
+from gateway.endpoint.naming import digest_of
 from gateway.endpoint.timeline import timeline
 from gateway.endpoint.words import (
     AlarmLine,
@@ -288,7 +289,7 @@ class Office:
             media_type=request.media_type,
             schema=request.schema,
         )
-        return Post(draft, request.body, request.recipients)
+        return Post(draft, request.body, request.recipients, sign_as=request.sign_as)
 
     async def _directory(self, wait_s: float) -> None:
         """The very first message needs the recipients' keys: then a connection has to be there first."""

@@ -6,6 +6,7 @@ before the server has looked at its certificate, so a refusal shows as a connect
 """
 
 import asyncio
+import os
 import ssl
 from typing import Protocol
 
@@ -177,7 +178,10 @@ def _explain(error: BaseException, url: str) -> Exception | None:
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return LinkError(f"TLS with `{url}` failed")
     if isinstance(error, aiohttp.ClientConnectorError):
-        reason = (error.os_error.strerror or "").lower()
+        number = error.os_error.errno
+        reason = (
+            os.strerror(number) if number and number > 0 else str(error.os_error.strerror or "no address")
+        ).lower()
         return LinkError(f"the gateway `{url}` cannot be reached ({reason})")
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return _turned_away(error.status, url)

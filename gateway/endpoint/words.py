@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from gateway.domain.decision import Reason
 from gateway.domain.label import Level, ThirdParty
 from gateway.domain.message import LIFETIME_MS_MAX, Urgency
+from gateway.endpoint.identity import SealRole
 
 DAY_S = 24 * 3_600
 Seconds = Annotated[float, Meta(ge=0, le=3_600)]
@@ -50,6 +51,7 @@ class SendRequest(Struct, frozen=True, forbid_unknown_fields=True):
     media_type: str = "application/octet-stream"
     schema: str | None = None
     suite: Literal[1, 2] = 2
+    sign_as: tuple[SealRole, ...] = ()
     id: str | None = None
     wait_s: Seconds = 0
 
