@@ -130,7 +130,7 @@ def _only_failures(found: Found) -> Iterator[Found]:
 
 
 def _edition(settings: GatewaySettings, at_ms: int, into: list[Directory]) -> str:
-    trusted = TrustedDirectory(settings, keep=False)
+    trusted = TrustedDirectory(settings)
     directory = trusted.start(at_ms)
     into.append(directory)
     refused = "".join(f"; refused: {entry.path}: {entry.reason}" for entry in trusted.refused)

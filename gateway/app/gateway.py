@@ -19,7 +19,7 @@ from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
 from gateway.app.notify import notify, watchdog_s
 from gateway.app.observing import keep_sampling, keep_scrubbing, keep_timing, observer, tell_certificates, tell_edition
-from gateway.app.trusted import TrustedDirectory
+from gateway.app.trusted import Refused, TrustedDirectory
 from gateway.crypto.digests import decode_base64url
 from gateway.domain.directory import Directory
 from gateway.domain.errors import CapacityError, ConfigurationError, GatewayError, LedgerError
@@ -65,6 +65,7 @@ class GatewayProcess:
         check_law(self._in_force.judge, self._settings)
         self._ended: asyncio.Future[None] | None = None
         self._look_now = asyncio.Event()
+        self._told: list[Refused] = []
 
     async def run(self) -> None:
         """Serve until a signal or a failure.
@@ -74,11 +75,13 @@ class GatewayProcess:
             LedgerError: the store has failed, or a peer has seen a ledger of ours that this one does not contain.
         """
         configure(self._settings.gateway.origin, self._version)
+        self._tell_refusals()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
         self._store = self._open_store(loop)
         try:
+            self._trusted.keep()
             self._exchange = self._build_exchange()
             await self._serve(loop)
         finally:
@@ -228,11 +231,8 @@ class GatewayProcess:
 
     async def _look(self) -> None:
         # In a thread: checking the keys of a large edition takes longer than a link should wait.
-        told = {entry.reason for entry in self._trusted.refused}
         directory = await asyncio.to_thread(self._trusted.look, wall_ms())
-        for entry in self._trusted.refused:
-            if entry.reason not in told:
-                self._log.error("edition-refused", path=str(entry.path), error=entry.reason)
+        self._tell_refusals()
         if directory is None:
             return
         try:
@@ -243,6 +243,13 @@ class GatewayProcess:
             in_force = InForce(directory, Judge(directory, self._in_force.judge.law))
         self._swap(in_force)
         await review_spool(self._exchange, self._store)
+
+    def _tell_refusals(self) -> None:
+        """Log every refused edition once, not at every look."""
+        for entry in self._trusted.refused:
+            if entry not in self._told:
+                self._log.error("edition-refused", path=str(entry.path), error=entry.reason)
+        self._told = list(self._trusted.refused)
 
     def _swap(self, in_force: InForce) -> None:
         self._in_force = in_force

@@ -1,6 +1,6 @@
 """Which edition this gateway believes, and how it got there: from the pinned key set, edition by edition.
 
-Every accepted edition is kept under the data folder before it is used, so that an older one never comes
+Every accepted edition is kept under the data folder before it is in force, so that an older one never comes
 back, not even after a restart (P-09). Those that changed the key set stay: they are the links from the keys
 pinned by hand to the keys that sign today. A file there is evidence, not authority: it is verified again.
 """
@@ -31,8 +31,8 @@ class Refused(Struct, frozen=True):
 class TrustedDirectory:
     """The newest edition that deserves trust, and what was refused on the way."""
 
-    def __init__(self, settings: GatewaySettings, *, keep: bool = True) -> None:
-        """Read the pinned keys; with `keep` false nothing is written, for those who only ask.
+    def __init__(self, settings: GatewaySettings) -> None:
+        """Read the pinned keys. Nothing is written before `keep`.
 
         Raises:
             ConfigurationError: the key set is missing or malformed.
@@ -43,7 +43,8 @@ class TrustedDirectory:
         self._grants_public = None if chosen.grants_key is None else decode_base64url(chosen.grants_key)
         self._incoming = Path(chosen.edition_file)
         self._kept = Path(settings.gateway.data_folder) / "directory"
-        self._keeps = keep
+        self._keeps = False
+        self._unkept: list[Directory] = []
         self._grants_number_min = self._read_grants_number()
         self.current: Directory | None = None
         self.refused: list[Refused] = []
@@ -68,8 +69,15 @@ class TrustedDirectory:
             raise TrustError(f"directory edition {self.current.edition.number} has expired and there is no newer one")
         return self.current
 
+    def keep(self) -> None:
+        """Write down what was accepted, from now on before it is used; the caller holds the data folder."""
+        self._keeps = True
+        for directory in self._unkept:
+            self._keep(directory)
+        self._unkept = []
+
     def look(self, at_ms: int) -> Directory | None:
-        """Return the edition to use from now on if a newer one has come; it is kept before it is returned.
+        """Return the edition to use from now on if a newer one has come.
 
         Files beside the incoming one whose names are numbers are taken first, in order: after a change of the
         key set nobody can skip the edition that made it.
@@ -115,6 +123,8 @@ class TrustedDirectory:
         if self.current is None or directory.sha256 != self.current.sha256:
             if self._keeps:
                 self._keep(directory)
+            else:
+                self._unkept.append(directory)
             self.current = directory
 
     def _follow(self, path: Path) -> None:
@@ -129,6 +139,7 @@ class TrustedDirectory:
                 raise TrustError(f"kept edition `{path}` does not follow the one before it: {error}") from None
 
     def _keep(self, directory: Directory) -> None:
+        make_private_directory(self._kept.parent)
         make_private_directory(self._kept)
         write_private_file(self._kept / file_name(directory.edition.number), directory.raw)
         grants = directory.grants_document
@@ -164,7 +175,7 @@ def would_accept(settings: GatewaySettings, raw: bytes, at_ms: int) -> Directory
     Raises:
         TrustError: it would not.
     """
-    trusted = TrustedDirectory(settings, keep=False)
+    trusted = TrustedDirectory(settings)
     # Nothing usable yet, or expired: then the new edition stands on what was kept, or on the pinned keys.
     with suppress(TrustError, ConfigurationError):
         trusted.start(at_ms)

@@ -36,7 +36,9 @@ def test_gateway_starts_serves_stops_and_goes_on(federation: Path) -> None:
         assert gateway.metric("accord_edition") == 1
         assert gateway.end() == 0
         assert [event["event"] for event in gateway.events()][-2:] == ["stopping", "stopped"]
+    (federation / "gateway" / "directory" / "edition.accord").write_bytes(b"damaged")
     with running(federation) as again:
+        assert next(event["event"] for event in again.events()) == "edition-refused"
         assert again.get("/checkpoint").splitlines()[1] == "1"
         assert again.end() == 0
     with closing(sqlite3.connect(federation / "gateway" / "data" / "ledger.db", isolation_level=None)) as database:

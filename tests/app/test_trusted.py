@@ -29,7 +29,9 @@ class Site:
     def start(self, later_ms: int = 0) -> tuple[TrustedDirectory, int]:
         """Start as after a restart; return the state and the number of the edition in use."""
         trusted = TrustedDirectory(self.settings)
-        return trusted, trusted.start(wall_ms() + later_ms).edition.number
+        number = trusted.start(wall_ms() + later_ms).edition.number
+        trusted.keep()
+        return trusted, number
 
     def give(self, number: int) -> None:
         """Put an edition of the desk in the gateway's way."""
@@ -225,6 +227,29 @@ def test_older_grants_do_not_return_behind_an_edition_without_any(site: Site) ->
     assert trusted.current.edition.number == 3
     assert "grants 1 are older than 2, which were seen" in trusted.refused[0].reason
     assert site.start()[1] == 3
+
+
+def test_links_between_key_sets_are_kept_from_a_start_too(site: Site) -> None:
+    """What a start had to go through to reach the newest edition is kept, though nobody was looking in between."""
+    desk = site.desk
+    first = rotate(desk, old_keys(desk), "first")
+    build(desk, first)
+    shutil.copy(desk.edition(2), site.incoming.parent)
+    site.give(3)
+    assert site.start()[1] == 3
+    (site.incoming.parent / "000002.accord").unlink()
+    site.incoming.unlink()
+
+    assert site.kept_numbers() == [2, 3]
+    assert site.start()[1] == 3
+
+
+def test_missing_data_folder_is_made_for_its_owner_alone(site: Site) -> None:
+    """A first start makes the folder that the ledger will accept."""
+    shutil.rmtree(site.kept.parent)
+    site.start()
+
+    assert stat.S_IMODE(site.kept.parent.stat().st_mode) == 0o700
 
 
 def test_asking_changes_nothing(site: Site) -> None:
