@@ -91,9 +91,11 @@ async def test_acknowledgements_that_name_no_own_delivery_are_ignored(running: R
     sent, refused, unseen = message(1), message(2), message(3)
     await running.commit(admit(sent), admit(refused, "purpose-outside"))
     done = await running.one(acknowledge(sent, refused, unseen, by=CHARLIE))
+    in_another_name = msgspec.structs.replace(acknowledge(sent, by=CHARLIE), recipient=BRAVO)
+    claimed = await running.one(in_another_name)
     mixed = await running.one(acknowledge(refused, unseen, sent))
 
-    assert (done.ended, mixed.ended) == (0, 1)
+    assert (done.ended, claimed.ended, mixed.ended) == (0, 0, 1)
     assert [one.outcome for one in running.store.evidence(ALPHA, 0, 10)] == ["consigned"]
 
 
@@ -110,6 +112,16 @@ async def test_what_comes_after_consignment_is_told_and_changes_no_outcome(runni
     status = running.store.status(ALPHA, sent.header.id)
     assert status is not None
     assert [(one.outcome, one.ended_at_ms) for one in status.deliveries] == [("destroyed", NOW_MS + 5)]
+
+
+async def test_what_was_said_first_is_not_told_twice(running: Running) -> None:
+    """A recipient whose first word was that it handed the message over does not say so a second time."""
+    sent = message(1)
+    await running.one(admit(sent))
+    for _ in range(2):
+        await running.one(acknowledge(sent, status="handed-over"))
+
+    assert [one.outcome for one in running.store.evidence(ALPHA, 0, 10)] == ["handed-over"]
 
 
 async def test_failure_leaves_a_receipt_that_names_recipient_and_reason(running: Running) -> None:

@@ -53,11 +53,9 @@ def test_p07_killed_at_any_moment_every_reported_item_is_there_and_nothing_is_ha
 SITES = (
     ("fdatasync", 1),
     ("fdatasync", 4),
-    ("fdatasync", 9),
     ("fdatasync", 14),
     ("fsync", 2),
     ("pwrite64", 1),
-    ("pwrite64", 60),
     ("pwrite64", 180),
     ("pwritev2", 1),
     ("pwritev2", 4),
@@ -90,7 +88,7 @@ def namespace_allowed() -> bool:
 
 
 @pytest.mark.skipif(not namespace_allowed(), reason="no user namespaces with mounts here")
-@pytest.mark.parametrize("size", ["1m", "3m", "8m"])
+@pytest.mark.parametrize("size", ["1m", "8m"])
 def test_threat_D1_a_full_disk_latches_and_loses_nothing_that_was_acknowledged(tmp_path: Path, size: str) -> None:
     """D1: on a disk that really fills, exit 74; after room was made, all is there and the store goes on by itself."""
     child = " ".join(CHILD)

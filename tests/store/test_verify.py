@@ -14,7 +14,7 @@ import pytest
 from gateway.domain.errors import LedgerError
 from gateway.store.interface import ConsentUse
 from gateway.store.sqlite.connection import open_for_reading
-from gateway.store.sqlite.engine import DATABASE, MIGRATIONS, SPOOL
+from gateway.store.sqlite.engine import DATABASE, MIGRATIONS, SPOOL, SqliteStore
 from gateway.store.sqlite.migrate import steps
 from gateway.store.sqlite.scrub import scrub_tile
 from gateway.store.verdict import Report, VerificationError
@@ -24,6 +24,7 @@ from tests.store.samples import (
     BRAVO,
     CHARLIE,
     NETWORK,
+    NOW_MS,
     ORIGIN,
     acknowledge,
     admit,
@@ -100,27 +101,43 @@ async def fill_more(running: Running) -> None:
     await running.commit(acknowledge(sent[0], status="destroyed"), admit(message(990), "late"))
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A closed directory with one of everything, on both sides of a complete tile; tests work on copies."""
-    path = tmp_path_factory.mktemp("ledger")
+def make(path: Path, beyond: int) -> Ledger:
+    """A closed directory with one of everything, then so many messages, then most kinds once more."""
 
-    async def make() -> bytes:
+    async def fill_and_close() -> bytes:
         running = Running(ENGINES["sqlite"], path)
         await fill(running)
-        await running.commit(*[admit(message(100 + n)) for n in range(300)])
-        await fill_more(running)
+        if beyond:
+            await running.commit(*[admit(message(100 + n)) for n in range(beyond)])
+            await fill_more(running)
         await running.close()
         return running.key.public
 
-    return Ledger(path / "data", asyncio.run(make()))
+    return Ledger(path / "data", asyncio.run(fill_and_close()))
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Ledger]:
+    """A short ledger, and one on both sides of a complete tile; tests work on copies."""
+    return {tiled: make(tmp_path_factory.mktemp("ledger"), 300 if tiled else 0) for tiled in (False, True)}
 
 
 @pytest.fixture
-def ledger(original: Ledger, tmp_path: Path) -> Ledger:
-    """A copy to damage."""
-    shutil.copytree(original.path, tmp_path / "data")
-    return Ledger(tmp_path / "data", original.public)
+def ledger(originals: dict[bool, Ledger], tmp_path: Path) -> Ledger:
+    """A short ledger to damage."""
+    return copied(originals[False], tmp_path)
+
+
+@pytest.fixture
+def tiled(originals: dict[bool, Ledger], tmp_path: Path) -> Ledger:
+    """A longer one to damage."""
+    return copied(originals[True], tmp_path)
+
+
+def copied(original: Ledger, path: Path) -> Ledger:
+    """A copy of its own for one test."""
+    shutil.copytree(original.path, path / "data")
+    return Ledger(path / "data", original.public)
 
 
 async def test_untouched_ledger_verifies_closed_and_in_use(tmp_path: Path) -> None:
@@ -136,6 +153,20 @@ async def test_untouched_ledger_verifies_closed_and_in_use(tmp_path: Path) -> No
     assert (live.entries, closed.entries, live.checkpoint.size) == (16, 17, 16)
     assert (live.owed, closed.owed) == (6, 7)
     assert closed.checkpoints == live.checkpoints + 1
+
+
+async def test_threat_O5_backdated_entry_is_found_even_under_the_right_key(tmp_path: Path) -> None:
+    """O5: whoever holds the key can sign a record with an earlier time, and it stands out where it stands."""
+    running = Running(ENGINES["sqlite"], tmp_path)
+    await running.one(admit(message(1), at_ms=NOW_MS))
+    store = running.store
+    assert isinstance(store, SqliteStore)
+    store._committer._memory.last_at_ms = 0
+    await running.one(admit(message(2), at_ms=NOW_MS - 1))
+    await running.close()
+
+    with pytest.raises(VerificationError, match="leaf 1: its time is before"):
+        Ledger(tmp_path / "data", running.key.public).verify()
 
 
 def columns(table: str) -> list[str]:
@@ -155,8 +186,11 @@ CELLS = [(table, column) for table in TABLES for column in checked(table)]
 
 
 @pytest.mark.parametrize(("table", "column"), CELLS)
-def test_threat_O1_edit_of_any_column_is_found_and_named(ledger: Ledger, table: str, column: str) -> None:
+def test_threat_O1_edit_of_any_column_is_found_and_named(
+    originals: dict[bool, Ledger], tmp_path: Path, table: str, column: str
+) -> None:
     """O1: whatever cell somebody edits, first row or last, it is found as tampering and what was edited is named."""
+    ledger = copied(originals[table in {"entry", "tile"}], tmp_path)
     names = columns(table)
     for order in ("ASC", "DESC") if table == "entry" else ("DESC",):
         wanted = ("SELECT", ", ".join(names), "FROM", table, "WHERE", column, "IS NOT NULL")
@@ -186,27 +220,27 @@ def altered(old: object) -> object:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_threat_O1_missing_row_is_found(ledger: Ledger, table: str) -> None:
+def test_threat_O1_missing_row_is_found(tiled: Ledger, table: str) -> None:
     """O1: a row that is gone is missed, wherever it stood; what a ledger says cannot be thinned out."""
-    row = ledger.rows("SELECT * FROM", table, "ORDER BY 1 DESC", "LIMIT 1")[0]
+    row = tiled.rows("SELECT * FROM", table, "ORDER BY 1 DESC", "LIMIT 1")[0]
     here = " AND ".join(f"{name} IS ?" for name in columns(table))
-    ledger.change("DELETE FROM", table, "WHERE", here, values=row)
+    tiled.change("DELETE FROM", table, "WHERE", here, values=row)
 
     with pytest.raises(VerificationError):
-        ledger.verify()
+        tiled.verify()
 
 
-def test_threat_O1_background_scrub_names_the_leaf(ledger: Ledger) -> None:
+def test_threat_O1_background_scrub_names_the_leaf(tiled: Ledger) -> None:
     """O1, D5: the slice that looks at a tile again finds an edited salt, record and header."""
-    with closing(open_for_reading(ledger.path / DATABASE)) as connection:
+    with closing(open_for_reading(tiled.path / DATABASE)) as connection:
         assert [scrub_tile(connection, number) for number in range(2)] == [True, False]
     for column, leaf in (("salt", 1), ("record", 255), ("object", 200)):
-        old = ledger.rows("SELECT", column, "FROM entry WHERE leaf =", str(leaf))[0][0]
-        ledger.change("UPDATE entry SET", column, "= ? WHERE leaf = ?", values=(altered(old), leaf))
-        connection = open_for_reading(ledger.path / DATABASE)
+        old = tiled.rows("SELECT", column, "FROM entry WHERE leaf =", str(leaf))[0][0]
+        tiled.change("UPDATE entry SET", column, "= ? WHERE leaf = ?", values=(altered(old), leaf))
+        connection = open_for_reading(tiled.path / DATABASE)
         with closing(connection), pytest.raises(VerificationError, match=f"leaf {leaf}:"):
             scrub_tile(connection, leaf // 256)
-        ledger.change("UPDATE entry SET", column, "= ? WHERE leaf = ?", values=(old, leaf))
+        tiled.change("UPDATE entry SET", column, "= ? WHERE leaf = ?", values=(old, leaf))
 
 
 def test_rewritten_ledger_under_another_key_is_found(ledger: Ledger) -> None:
@@ -253,18 +287,8 @@ def test_what_cannot_be_read_is_told_from_what_was_changed(ledger: Ledger, tmp_p
         Ledger(tmp_path / "nowhere", ledger.public).verify()
 
 
-def test_threat_D5_no_bit_flip_passes_for_a_sound_ledger(tmp_path: Path) -> None:
+def test_threat_D5_no_bit_flip_passes_for_a_sound_ledger(ledger: Ledger) -> None:
     """D5: of every 997th bit, each flip that changes a table is found, as tampering or as unreadable."""
-    running_path = tmp_path / "small"
-
-    async def make() -> bytes:
-        running = Running(ENGINES["sqlite"], running_path)
-        await fill(running)
-        await running.close()
-        return running.key.public
-
-    running_path.mkdir()
-    ledger = Ledger(running_path / "data", asyncio.run(make()))
     database = ledger.path / DATABASE
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         # Small pages leave little empty space, where a flip changes nothing.

@@ -92,16 +92,16 @@ class SqliteStore:
         self._checkpoint = ledger.checkpoint
         self._spooled = self._reads.spooled()
         memory = Memory(connection, spool, last_at_ms)
-        committer = Committer(connection, ledger, Recorder(network, origin, software), memory)
+        self._committer = Committer(connection, ledger, Recorder(network, origin, software), memory)
         self._writer: Writer[Work, Outcome] = Writer(
             connection,
             path / DATABASE,
-            committer.apply,
+            self._committer.apply,
             self._reported,
             self._latched,
             limits.writer,
             loop,
-            committer.settle,
+            self._committer.settle,
         )
         self._spool_file = spool
 
