@@ -69,8 +69,12 @@ class Caller:
         await self._link.send(frames.Acknowledge(number, raw))
         return (await self._answered(range(number, number + 1)))[0]
 
+    def settled(self, numbers: range) -> bool:
+        """Tell whether nothing more will be heard of these submissions: all answered, or the link ended."""
+        return self.closed is not None or all(number in self.answers for number in numbers)
+
     async def _answered(self, numbers: range) -> list[Answer]:
-        await eventually(lambda: self.closed or all(number in self.answers for number in numbers))
+        await eventually(lambda: self.settled(numbers))
         assert self.closed is None, f"the link was closed with {self.closed} instead of an answer"
         return [self.answers[number] for number in numbers]
 

@@ -1,0 +1,143 @@
+"""A disk that fills up or fails: nothing acknowledged is lost, what is owed still goes out, nothing is retried."""
+
+import asyncio
+import platform
+import resource
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from gateway.store.sqlite.engine import DATABASE, SPOOL
+from tests.app.processes import Running
+from tests.system.house import House, header_digest, ledger_size
+from tests.system.peers import calling, digests, eventually
+from tests.system.refusing_syncs import NUMBERS
+from tests.system.small_disk import small_disk
+from tests.system.wrapped import Wrapped, tended
+
+MIB = 1024 * 1024
+WITHIN_S = 20.0
+WATERMARK = f"[store.writer]\ndisk_free_bytes_min = {8 * MIB}\n"
+NO_WATERMARK = "[store.writer]\ndisk_free_bytes_min = 0\n"
+# The store looks at the free space four times a second.
+LOOKED_AT_S = 0.3
+SIZED = bytes(40_000)
+BATCH = 25
+
+
+async def test_threat_D1_disk_below_the_watermark_means_busy_and_deliveries_go_on(tmp_path: Path) -> None:
+    """D1: busy with a time to retry and nothing recorded; what is owed goes out and is acknowledged; then it serves."""
+    house = House(tmp_path / "house", 1, WATERMARK)
+    sender, recipient = house.senders[0], house.recipients[0]
+    queued = [house.envelope(sender, recipient) for _ in range(10)]
+    late = house.envelope(sender, recipient)
+    with small_disk(house.data, 24 * MIB) as disk, tended(disk.run(house.config, tmp_path / "log")) as gateway:
+        async with calling(house, sender) as caller:
+            assert all(answer.permitted for answer in await caller.submit(*queued))
+            disk.fill(leave_bytes=7 * MIB)
+            await asyncio.sleep(LOOKED_AT_S)
+            before = ledger_size(gateway)
+            (busy,) = await caller.submit(late)
+            assert (busy.kind, busy.code, busy.retry_after_s) == ("busy", "busy", 30)
+            assert "bound `disk` is reached" in busy.detail
+            assert ledger_size(gateway) == before
+            async with calling(house, recipient) as hearer:
+                await eventually(lambda: len(hearer.deliveries) == len(queued))
+                assert (await hearer.acknowledge(sender, digests(hearer.deliveries))).permitted
+                await eventually(lambda: len(caller.evidence) == len(queued))
+                disk.relieve()
+                await asyncio.sleep(LOOKED_AT_S)
+                (accepted,) = await caller.submit(late)
+                assert accepted.permitted
+                await eventually(lambda: digests(hearer.deliveries)[-1] == header_digest(late))
+        assert gateway.end() == 0, gateway.output()
+
+
+async def test_threat_D1_full_disk_exits_74_and_everything_acknowledged_is_intact(tmp_path: Path) -> None:
+    """D1: a disk without a free byte ends the process; after somebody made room, nothing acknowledged is missing."""
+    house = House(tmp_path / "house", 1, NO_WATERMARK)
+    with small_disk(house.data, 24 * MIB) as disk:
+        with tended(disk.run(house.config, tmp_path / "log")) as gateway:
+            disk.fill(leave_bytes=3 * MIB)
+            receipts = await _load_until_it_ends(house, gateway)
+            assert "full" in gateway.output() or "No space left" in gateway.output()
+        disk.relieve()
+        with tended(disk.run(house.config, tmp_path / "log-again")) as gateway:
+            await _nothing_is_lost(house, gateway, receipts)
+        house.verify(shutil.copytree(disk.folder, tmp_path / "copy"))
+
+
+def _refuse_growth(house: House, gateway: Running) -> None:
+    """From now on no file of the process may grow: a write comes back with an error, as from a broken disk."""
+    largest = max((house.data / name).stat().st_size for name in (DATABASE, f"{DATABASE}-wal", SPOOL))
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (largest, largest))
+
+
+def _refuse_syncs(_: House, gateway: Running) -> None:
+    if platform.machine() not in NUMBERS:
+        pytest.skip(f"no numbers of system calls for `{platform.machine()}`: syncs cannot be refused")
+    gateway.signal(signal.SIGUSR1)
+
+
+@pytest.mark.parametrize("refuse", [_refuse_growth, _refuse_syncs], ids=["write", "sync"])
+async def test_threat_D2_failed_write_or_sync_latches_exits_74_and_recovers(
+    tmp_path: Path, refuse: Callable[[House, Running], None]
+) -> None:
+    """D2: the kernel fails one write or sync: nobody gets a receipt any more, exit 74, and a restart finds it all."""
+    house = House(tmp_path / "house", 1, NO_WATERMARK)
+    program = (sys.executable, "-m", "tests.system.refusing_syncs")
+    with tended(Wrapped(house.config, tmp_path / "log", program=program)) as gateway:
+        receipts = await _load_until_it_ends(house, gateway, lambda: refuse(house, gateway))
+        (event,) = [event for event in gateway.events() if event["event"] == "ledger-failed"]
+        assert event["exit_code"] == 74
+    with house.running() as gateway:
+        await _nothing_is_lost(house, gateway, receipts)
+    house.verify()
+
+
+async def _load_until_it_ends(
+    house: House, gateway: Running, trouble: Callable[[], None] = lambda: None
+) -> dict[bytes, bytes | None]:
+    """Submit until the gateway ends itself with 74; return every envelope with the receipt it got, if any."""
+    sender, recipient = house.senders[0], house.recipients[0]
+    sent: dict[bytes, bytes | None] = {}
+    async with calling(house, sender) as caller:
+        while caller.closed is None:
+            raws = [house.envelope(sender, recipient, SIZED) for _ in range(BATCH)]
+            sent.update(dict.fromkeys(raws))
+            with suppress(ConnectionError):
+                numbers = await caller.put(*raws)
+                await eventually(partial(caller.settled, numbers))
+                answers = zip(raws, map(caller.answers.get, numbers), strict=True)
+                sent.update({raw: answer.body for raw, answer in answers if answer and answer.permitted})
+            if len(sent) == BATCH:
+                trouble()
+    assert gateway.process.wait(WITHIN_S) == 74, gateway.output()
+    assert None in sent.values()
+    assert sum(receipt is not None for receipt in sent.values()) >= BATCH
+    return sent
+
+
+async def _nothing_is_lost(house: House, gateway: Running, sent: dict[bytes, bytes | None]) -> None:
+    """After a new start: the same receipts, and every message delivered and its end told once."""
+    sender, recipient = house.senders[0], house.recipients[0]
+    raws = list(sent)
+    async with calling(house, recipient) as hearer, calling(house, sender) as caller:
+        for first in range(0, len(raws), BATCH):
+            chunk = raws[first : first + BATCH]
+            answers = await caller.submit(*chunk)
+            assert all(answer.permitted for answer in answers)
+            for raw, answer in zip(chunk, answers, strict=True):
+                assert sent[raw] in (None, answer.body)
+                assert house.receipt(answer.body, raw).record.outcome == "permitted"
+            await eventually(lambda: len(hearer.deliveries) >= first + len(chunk))  # noqa: B023  It is awaited here.
+            assert (await hearer.acknowledge(sender, digests(hearer.deliveries)[first:])).permitted
+        await eventually(lambda: len(caller.evidence) == len(raws))
+        assert sorted(digests(hearer.deliveries)) == sorted(map(header_digest, raws))
+    assert gateway.end() == 0, gateway.output()
