@@ -71,6 +71,7 @@ class Manners:
     hello: Callable[[Hello], Hello] = lambda hello: hello
     certificates: frozenset[str] | None = None
     speaks: bool = True
+    hangs_up: bool = False
 
 
 @dataclass
@@ -176,6 +177,8 @@ class FakeGateway:
         self.connections += 1
         if self.manners.speaks:
             await line.say(self.manners.hello(self._hello()))
+        if self.manners.hangs_up:
+            await socket.close()
         try:
             async for message in socket:
                 if message.type is WSMsgType.BINARY:

@@ -17,6 +17,7 @@ from gateway.domain.errors import TrustError
 from gateway.domain.session import Delivery, Evidence
 from gateway.endpoint import inbox
 from gateway.endpoint.alarms import AlarmedError
+from gateway.endpoint.transport import RefusedError
 from gateway.endpoint.words import Named, SettleRequest
 from gateway.wire.frames import EndpointHello
 from tests.endpoint.cutting import CuttingProxy
@@ -217,6 +218,22 @@ async def test_threat_e19_evidence_that_nobody_signed_proves_nothing(
         assert state(cz, sent).recipients[0].outcome is None
 
 
+async def test_threat_e19_admission_is_no_proof_of_failure(tmp_path: Path) -> None:
+    """A true receipt of another event does not end a message."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ):
+        assert await cz.link.until_connected(5)
+
+        def lie(item: Evidence) -> Evidence:
+            admission = next(iter(made.gateway.recorded.values()))[1].body
+            return replace(item, kind="failed", outcome="accepted", body=admission)
+
+        made.gateway.manners.evidence = lie
+        sent = await cz.send(made.post())
+        await eventually(lambda: "evidence-false" in alarms(cz))
+
+        assert state(cz, sent).state == "accepted"
+
+
 async def test_threat_e18_originator_cannot_deny_what_it_sent(tmp_path: Path) -> None:
     """What the recipient keeps proves it to a third party that holds nothing but public keys."""
     async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ) as kz:
@@ -339,6 +356,16 @@ async def test_threat_n4_silent_gateway_gets_nothing(tmp_path: Path) -> None:
             await cz.send(made.post())
             await eventually(lambda: "said nothing" in str(cz.link.failure))
         assert made.gateway.submitted == []
+
+
+async def test_threat_n4_gateway_that_hangs_up_before_its_hello_refused_us(tmp_path: Path) -> None:
+    """A connection that ends before the gateway said anything is told as what it most likely is."""
+    async with world(tmp_path) as made:
+        made.gateway.manners.speaks = False
+        made.gateway.manners.hangs_up = True
+        async with made.endpoint(CZ) as cz:
+            await eventually(lambda: isinstance(cz.link.failure, RefusedError))
+            assert "before its hello" in str(cz.link.failure)
 
 
 async def test_threat_n1_gateway_with_another_key_is_not_spoken_to(tmp_path: Path) -> None:
