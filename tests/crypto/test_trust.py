@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gateway.crypto.digests import encode_base64url, sha256
-from gateway.crypto.edition import check_key_set
-from gateway.crypto.keys import SecretKey, generate
+from gateway.crypto import canonical
+from gateway.crypto.digests import encode_base64url, pae, payload_type, sha256
+from gateway.crypto.keys import SecretKey, generate, sign
 from gateway.crypto.trust import SignedEdition, add_signatures, sign_edition, sign_grants, verify_grants
 from gateway.domain.directory import Directory, Edition, Grant, Grants, KeySet, SignedGrants
 from gateway.domain.errors import FormatError, SignatureError, TrustError
@@ -96,6 +96,8 @@ SIGNATURES: dict[str, Callable[[], bytes]] = {
     "a bad one beside enough others": lambda: resigned(lambda s: (*s, Signature(C.kid, bytes(64)))),
     "of somebody else": lambda: sign_edition(edition(), NEW_KEYS),
     "of somebody else beside enough others": lambda: sign_edition(edition(), (A, B, NEW_KEYS[0])),
+    "of a batch": lambda: resigned(lambda s: (replace(s[0], n=2, i=0, p=(bytes(32),)), s[1])),
+    "beside a doubled key": lambda: b"\x84\xa1h\xc4\x02{}" + DIRECTORY.raw[1:],
     "for another edition": lambda: msgspec.msgpack.encode(
         replace(
             msgspec.msgpack.decode(sign_edition(edition(), (A, B)), type=SignedEdition),
@@ -202,16 +204,14 @@ def test_pinned_key_set_must_be_sound() -> None:
     """A threshold that nobody can reach, a doubled key or a foreign kid in the pinned set is refused."""
     first = KEY_SET.keys[0]
 
-    for pinned in (
-        KeySet(4, KEY_SET.keys),
-        KeySet(2, (first, first)),
-        KeySet(1, (replace(first, kid="A" * 22),)),
-        KeySet(1, (entry(CZ.keys["message"]),)),
+    for pinned, error in (
+        (KeySet(4, KEY_SET.keys), "only 3 are listed"),
+        (KeySet(2, (first, first)), "twice"),
+        (KeySet(1, (replace(first, kid="A" * 22),)), "kid"),
+        (KeySet(1, (entry(CZ.keys["message"]),)), "role"),
     ):
-        with pytest.raises(TrustError):
+        with pytest.raises(TrustError, match=error):
             verified(sign_edition(edition(), (A, B, C)), pinned=pinned)
-        with pytest.raises(TrustError):
-            check_key_set(pinned)
 
 
 GRANT = Grant("cz-police", "travel-documents", "restricted", ("detection",), AT_MS + DAY_MS)
@@ -279,6 +279,21 @@ def test_grants_that_contradict_themselves_are_not_signed(changes: dict[str, Any
     """Two grants on one database would be read in two ways; a grant ends with its document."""
     with pytest.raises(FormatError):
         granted(replace(GRANTS, **changes))
+
+
+@pytest.mark.parametrize(
+    "grants",
+    [(GRANT, GRANT), (replace(GRANT, purposes=("b", "a")),), (replace(GRANT, expires_at_ms=GRANTS.not_after_ms + 1),)],
+    ids=["twice", "not sorted", "outlives its document"],
+)
+def test_grants_that_contradict_themselves_are_refused_from_the_central_node_too(grants: tuple[Grant, ...]) -> None:
+    """Another implementation may sign what ours does not; it is refused all the same."""
+    h = canonical.encode(replace(GRANTS, grants=grants))
+    signature = sign(GRANTS_KEY, pae(payload_type("grants"), h))
+    raw = SignedGrants(*map(encode_base64url, (h, GRANTS_KEY.kid, signature)))
+
+    with pytest.raises(TrustError, match="grant"):
+        verify_grants(raw, network=NETWORK, public=GRANTS_KEY.public, number_min=0)
 
 
 def test_grants_are_bound_to_network_and_role() -> None:

@@ -143,6 +143,15 @@ def test_undecipherable_message_says_whose_it_is() -> None:
         read(signed)
 
 
+def test_threat_E21_key_of_another_suite_is_not_used() -> None:
+    """E21: a header of suite 1 that names our suite-2 key does not make us use it as one of X25519."""
+    short = Wrap(KZ.keys["wrap"].kid, bytes(80))
+    named = (replace(header(RAW).recipients[0], wrap_sha256=encode_base64url(sha256(short.w))),)
+
+    with pytest.raises(UndecipherableError, match="of suite 1"):
+        read(forged(cut(RAW, r=(short,)), suite=1, recipients=named))
+
+
 def test_endpoint_verifies_signatures_itself() -> None:
     """wire.md: a gateway is not trusted with what a message says; the directory is."""
     raw = envelope()
