@@ -6,6 +6,7 @@ finds it by the socket in the data directory; where nobody holds that directory,
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,6 +89,8 @@ async def run_endpoint(config: Path) -> None:
     tls.refuse_key_log(os.environ)
     settings = load(config, EndpointSettings, os.environ).values
     configure(settings.authority, version("accord"))
+    # A core file would hold our keys.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     log = get_logger("endpoint")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

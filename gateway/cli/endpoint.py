@@ -46,6 +46,7 @@ def health(config: Path, as_json: bool) -> None:
                 "unanswered": report.unanswered,
                 "unread": report.unread,
                 "acknowledgements owed": report.acknowledgements_owed,
+                "outcomes owed to us": report.outcomes_owed,
             }
         )
     end(report, 0 if report.connected else UNAVAILABLE)

@@ -22,7 +22,6 @@ AlarmKind = Literal[
     "receipt-false",
     "delivery-unproven",
     "evidence-false",
-    "outcome-owed",
 ]
 # A ledger that is not the one that was signed before.
 HISTORIES: frozenset[str] = frozenset({"two-histories", "history-shrunk"})

@@ -19,6 +19,7 @@ from gateway.endpoint.outbox import Due
 # Not recorded, and no fault of the bytes: send them again later.
 AGAIN = frozenset({"busy", "outcome-unknown", "not-ready", "draining", "fault"})
 AGAIN_AFTER_S = 2
+TEXT_CHARACTERS_MAX = 200
 
 
 class Intake:
@@ -56,7 +57,13 @@ class Intake:
             effects.pause_s = max(effects.pause_s, answer.retry_after_s or AGAIN_AFTER_S)
             return
         else:
-            change = partial(outbox.declined, sequence=due.sequence, answer=answer, at_ms=at_ms)
+            change = partial(
+                outbox.declined,
+                sequence=due.sequence,
+                code=_harmless(answer.code or answer.kind),
+                detail=_harmless(answer.detail),
+                at_ms=at_ms,
+            )
         effects.changes.append(change)
         effects.size_bytes += len(answer.body)
         effects.after.append(partial(keeping.dispatch.landed, due.sequence))
@@ -75,7 +82,9 @@ class Intake:
             effects.after.append(keeping.acknowledging.restart)
             return
         if answer.kind != "receipt":
-            raise PeerError(f"the gateway does not take our acknowledgements ({answer.code}): {answer.detail}")
+            raise PeerError(
+                f"the gateway does not take our acknowledgements ({_harmless(answer.code)}): {_harmless(answer.detail)}"
+            )
         receipt = proofs.batch(answer.body, batch.batch_sha256, keeping.editions, keeping.identity.network)
         self._observe(receipt.checkpoint)
         effects.changes.append(
@@ -148,3 +157,8 @@ class Intake:
     def passed(self, item: Evidence, effects: Effects) -> None:
         """Move the cursor behind evidence, proved or not: what is false does not become true by hearing it again."""
         effects.changes.append(partial(evidence.advance, origin=self._origin, sequence=item.sequence))
+
+
+def _harmless(text: str) -> str:
+    """Return words of a gateway as they may stand in an error and on a terminal."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text[:TEXT_CHARACTERS_MAX])

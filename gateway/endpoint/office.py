@@ -304,8 +304,10 @@ class Office:
     def _timeline(self, name: str) -> Timeline:
         row = self._sent(name)
         outcomes = evidence.outcomes(self._endpoint.keeping.journal, row.object_sha256)
-        grace_ms = int(self._endpoint.keeping.limits.outcome_grace_s * 1_000)
-        return timeline(row, outcomes, self._clock(), grace_ms)
+        return timeline(row, outcomes, self._clock(), self._grace_ms())
+
+    def _grace_ms(self) -> int:
+        return int(self._endpoint.keeping.limits.outcome_grace_s * 1_000)
 
     def _cited(self, name: str) -> str:
         """Return the digest of a message that is here under `name`; a digest stands for itself."""
@@ -360,6 +362,7 @@ class Office:
             unanswered=outbox.waiting(keeping.journal),
             unread=inbox.unread(keeping.journal),
             acknowledgements_owed=inbox.count_owed(keeping.journal),
+            outcomes_owed=outbox.outcomes_owed(keeping.journal, self._clock() - self._grace_ms()),
         )
 
 

@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from gateway.domain.message import URGENCIES
 from gateway.domain.receipt import Receipt
-from gateway.domain.session import Answer
 from gateway.endpoint.journal import Journal, Row
 from gateway.wire.frames import SubmissionKind
 
@@ -56,6 +55,14 @@ class Placed(Struct, frozen=True):
     sequence: int
     object_sha256: bytes
     fresh: bool
+
+
+def outcomes_owed(journal: Journal, before_ms: int) -> int:
+    """Return how many accepted messages expired before `before_ms` without an outcome for every recipient."""
+    row = journal.row(
+        "SELECT count(*) FROM outbox WHERE permitted = 1 AND raw IS NOT NULL AND expires_at_ms < ?", (before_ms,)
+    )
+    return 0 if row is None else int(row[0])
 
 
 def put(connection: sqlite3.Connection, parcels: Sequence[Parcel], at_ms: int) -> list[Placed]:
@@ -147,12 +154,12 @@ def annul(connection: sqlite3.Connection, origin: str) -> None:
     )
 
 
-def declined(connection: sqlite3.Connection, sequence: int, answer: Answer, at_ms: int) -> None:
+def declined(connection: sqlite3.Connection, sequence: int, code: str, detail: str, at_ms: int) -> None:
     """Note that the gateway would not record a parcel at all; the same bytes will not fare better."""
     connection.execute(
         "UPDATE outbox SET declined_code = ?, declined_detail = ?, declined_at_ms = ? WHERE sequence = ?"
         " AND receipt IS NULL",
-        (answer.code or answer.kind, answer.detail, at_ms, sequence),
+        (code, detail, at_ms, sequence),
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from gateway.crypto.digests import encode_base64url
 from gateway.domain.errors import FormatError, PeerError, SignatureError, TrustError
 from gateway.domain.receipt import Checkpoint
@@ -39,6 +41,7 @@ from gateway.endpoint.keeping import Keeping
 from gateway.endpoint.outbox import Due
 from gateway.endpoint.transport import LinkError, Wire
 from gateway.wire.frames import FromEndpoint, Hello, Submission, decode_from_gateway, encode
+from gateway.wire.problems import closing
 
 TICK_S = 0.2
 DRAIN_S = 1.0
@@ -56,7 +59,8 @@ class GoodbyeError(LinkError):
     """The gateway ended the connection and said why."""
 
     def __init__(self, reason: CloseReason) -> None:
-        super().__init__(f"the gateway ended the connection: {reason}")
+        problem = closing(reason)
+        super().__init__(f"the gateway ended the connection: {problem.title}; {problem.remedy}")
         self.reason = reason
 
 
@@ -150,16 +154,22 @@ class Session:
             frame = await self._outgoing.get()
             await self._wire.send(encode(frame))
             self._outgoing.task_done()
+            if self._outgoing.empty():
+                self._keeping.dispatch.wake.set()
 
     async def _feed(self) -> None:
         dispatch = self._keeping.dispatch
         while True:
             await dispatch.wake.wait()
             dispatch.wake.clear()
-            if self._now_ms() < self._paused_until_ms:
+            # A gateway that does not read must not make us pile up frames in memory.
+            if self._now_ms() < self._paused_until_ms or not self._outgoing.empty():
                 continue
             parcels = dispatch.take(self._conversation.room)
-            items: list[tuple[object, Submission]] = [(due, Submission(due.kind, due.raw)) for due in parcels]
+            # The token forgets the bytes: they are on disk, and a window may be long.
+            items: list[tuple[object, Submission]] = [
+                (replace(due, raw=b""), Submission(due.kind, due.raw)) for due in parcels
+            ]
             for action in self._conversation.submit(items, self._now_ms()):
                 await self._act(action)
 

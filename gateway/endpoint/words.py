@@ -154,7 +154,10 @@ class Timeline(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """How the endpoint is: connected or why not, what waits, what alarms are open."""
+    """How the endpoint is: connected or why not, what waits, what alarms are open.
+
+    `outcomes_owed`: messages that expired and of whose end the gateway has proved nothing.
+    """
 
     authority: str
     network: str
@@ -166,6 +169,7 @@ class Health(Struct, frozen=True):
     unanswered: int
     unread: int
     acknowledgements_owed: int
+    outcomes_owed: int
 
 
 class SentReport(Struct, frozen=True):

@@ -63,6 +63,7 @@ class Manners:
     tells: bool = True
     proves: bool = True
     busy_first: int = 0
+    declines: str = ""
     refuses: tuple[Reason, ...] = ()
     receipt: Callable[[bytes], bytes] = _same
     delivery: Callable[[Delivery], Sequence[Delivery]] = _once
@@ -190,11 +191,13 @@ class FakeGateway:
                 self.lines.remove(line)
         return socket
 
-    def _hello(self) -> Hello:
-        checkpoint = self.ledger.checkpoint()
-        return Hello(
-            NETWORK, ORIGIN, self.directory.edition.number, self.directory.sha256, checkpoint.note, now_ms(), window=16
-        )
+    def greeting(self, window: int = 16) -> bytes:
+        """Return the hello as it travels."""
+        return encode(self._hello(window))
+
+    def _hello(self, window: int = 16) -> Hello:
+        note = self.ledger.checkpoint().note
+        return Hello(NETWORK, ORIGIN, self.directory.edition.number, self.directory.sha256, note, now_ms(), window)
 
     async def _take(self, line: Line, frame: FromEndpoint) -> None:
         match frame:
@@ -225,6 +228,8 @@ class FakeGateway:
         if self.manners.busy_first > 0:
             self.manners.busy_first -= 1
             return Answer(number, "busy", code="busy", retry_after_s=1)
+        if self.manners.declines:
+            return Answer(number, "invalid", code="format-invalid", detail=self.manners.declines)
         try:
             answer = self.admit(raw) if kind == "message" else self._statement(raw)
         except FormatError as error:

@@ -15,8 +15,9 @@ from gateway.crypto.receipt import verify_receipt
 from gateway.domain.directory import Edition, KeyEntry
 from gateway.domain.errors import TrustError
 from gateway.domain.session import Delivery, Evidence
-from gateway.endpoint import inbox
+from gateway.endpoint import inbox, outbox
 from gateway.endpoint.alarms import AlarmedError
+from gateway.endpoint.identity import GatewayAddress
 from gateway.endpoint.transport import RefusedError
 from gateway.endpoint.words import Named, SettleRequest
 from gateway.wire.frames import EndpointHello
@@ -187,6 +188,8 @@ async def test_threat_g1_outcome_that_never_comes_is_owed(tmp_path: Path) -> Non
         expires_at_ms = state(cz, sent).expires_at_ms or 0
         assert state(cz, sent, expires_at_ms + 3_600_000).state == "accepted"
         assert state(cz, sent, expires_at_ms + 3_600_001).state == "outcome-owed"
+        assert outbox.outcomes_owed(cz.keeping.journal, expires_at_ms) == 0
+        assert outbox.outcomes_owed(cz.keeping.journal, expires_at_ms + 1) == 1
 
 
 def _claims(**changes: object) -> Callable[[Evidence], Evidence]:
@@ -413,3 +416,58 @@ async def test_farewell_is_followed_by_a_new_connection(tmp_path: Path) -> None:
         await eventually(lambda: made.gateway.connections == 2)
 
         assert await cz.link.until_connected(5)
+
+
+async def test_words_of_a_gateway_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    """What a gateway says beside a code is shown as plain text of bounded length."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz:
+        assert await cz.link.until_connected(5)
+        made.gateway.manners.declines = "\x1b[2J" + "x" * 500
+        sent = await cz.send(made.post())
+        await cz.answered(sent.sha256, 5)
+
+        assert state(cz, sent).declined_detail == "?[2J" + "x" * 196
+
+
+class _DeafWire:
+    """A gateway that greets and then reads nothing."""
+
+    def __init__(self, made: World) -> None:
+        self._made = made
+        self._hello = [made.gateway.greeting(window=1_000_000)]
+        self.sent: list[bytes] = []
+
+    async def send(self, raw: bytes) -> None:
+        self.sent.append(raw)
+        if len(self.sent) > 1:
+            await asyncio.Event().wait()
+
+    async def receive(self) -> bytes:
+        if not self._hello:
+            await asyncio.Event().wait()
+        return self._hello.pop()
+
+    async def directory(self) -> bytes:
+        return self._made.directory.raw
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_gateway_that_does_not_read_costs_no_memory(tmp_path: Path) -> None:
+    """However large a window it promises: what it does not take stays on disk."""
+    made = World(tmp_path)
+    wire = _DeafWire(made)
+
+    async def connect(_: GatewayAddress) -> _DeafWire:
+        return wire
+
+    async with made.endpoint(CZ, connect_by=connect) as cz:
+        assert await cz.link.until_connected(5)
+        for _ in range(4):
+            await cz.send_all([made.post(body=bytes(200_000)) for _ in range(10)])
+            await asyncio.sleep(0.25)
+        session = cz.link.session
+        assert session is not None
+        assert session._outgoing.qsize() <= 12
+        assert len(wire.sent) == 2

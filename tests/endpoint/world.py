@@ -15,6 +15,7 @@ from gateway.endpoint.identity import GatewayAddress, Identity, KeyRing
 from gateway.endpoint.keeping import Notice
 from gateway.endpoint.limits import EndpointLimits
 from gateway.endpoint.office import Office
+from gateway.endpoint.reconnecting import Connect
 from gateway.endpoint.timeline import timeline
 from gateway.endpoint.words import Timeline
 from tests.endpoint.fake_gateway import FakeGateway
@@ -56,6 +57,7 @@ class World:
         clock: Callable[[], int] = now_ms,
         identity: Identity | None = None,
         folder: Path | None = None,
+        connect_by: Connect | None = None,
     ) -> Endpoint:
         """Return an endpoint of `name`; the same name has the same data directory."""
         return Endpoint(
@@ -66,6 +68,7 @@ class World:
             clock=clock,
             limits=limits,
             notify=notify,
+            connect_by=connect_by,
         )
 
     def post(

@@ -82,6 +82,8 @@ CREATE TABLE outbox (
     declined_at_ms  INTEGER
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (urgency, sequence) WHERE receipt IS NULL AND declined_code IS NULL;
+-- Accepted, and not every outcome known yet.
+CREATE INDEX outbox_open ON outbox (expires_at_ms) WHERE permitted = 1 AND raw IS NOT NULL;
 
 -- What became of our messages, as each gateway told us, verified.
 CREATE TABLE evidence (
