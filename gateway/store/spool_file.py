@@ -85,12 +85,11 @@ class SpoolFile:
 
     def erase(self) -> None:
         """Overwrite what has ended. Call it after the transaction that ended it has committed."""
-        for slot, length in self._ended:
-            count = slots_of(length)
-            for first in range(0, count, PIECE_SLOTS):
-                piece = min(PIECE_SLOTS, count - first) * SLOT_BYTES
-                os.pwrite(self._file, _ZEROS[:piece], (slot + first) * SLOT_BYTES)
-            self._mark(slot, length, _FREE)
+        for first, end in _merged(self._ended):
+            for slot in range(first, end, PIECE_SLOTS):
+                piece = min(PIECE_SLOTS, end - slot) * SLOT_BYTES
+                os.pwrite(self._file, _ZEROS if piece == len(_ZEROS) else _ZEROS[:piece], slot * SLOT_BYTES)
+            self._slots[first:end] = _FREE * (end - first)
         self._ended.clear()
 
     def used_slots(self) -> int:
@@ -136,6 +135,18 @@ def read_body(file: int, slot: int, lengths: Sequence[int]) -> list[bytes]:
         parts.append(stored[start : start + length])
         start += length
     return parts
+
+
+def _merged(bodies: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Bodies (slot, length) as runs of slots (first, end) that do not touch."""
+    runs: list[tuple[int, int]] = []
+    for slot, length in sorted(bodies):
+        end = slot + slots_of(length)
+        if runs and runs[-1][1] == slot:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((slot, end))
+    return runs
 
 
 def _runs(fresh: Sequence[tuple[int, bytes, bytes]]) -> Iterable[tuple[int, list[bytes]]]:
