@@ -1,5 +1,6 @@
 """A gateway as a process on files of its own, and the federation around it."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,14 @@ from gateway.crypto.envelope import decode_envelope
 from gateway.crypto.receipt import verify_receipt
 from gateway.domain.directory import Authority, Edition
 from gateway.domain.receipt import Receipt
+from gateway.endpoint.client import Endpoint
+from gateway.endpoint.identity import GatewayAddress, Identity, KeyRing
 from gateway.store.verdict import Report
 from gateway.store.verify import verify_ledger
+from gateway.wire import tls
 from tests.app.processes import Running
 from tests.deployment import Deployment, free_ports
-from tests.federation import NETWORK, ORIGIN, Member
+from tests.federation import NETWORK, ORIGIN, Member, now_ms
 
 Change = Callable[[Edition], Edition]
 
@@ -49,6 +53,25 @@ class House:
         """Return an HTTP client that shows the certificate of `member`."""
         connector = aiohttp.TCPConnector(ssl=self._made.context(member), limit=0)
         return aiohttp.ClientSession(url or self.url, connector=connector, auto_decompress=False)
+
+    def endpoint(self, member: Member, folder: Path) -> Endpoint:
+        """Return a real endpoint of `member` that keeps its state below `folder`."""
+        files = self.folder / member.name
+        return Endpoint(
+            Identity(member.name, NETWORK, KeyRing.of(member.keys.values()), self.federation.key_set),
+            (GatewayAddress(self.url, ORIGIN, self._made._spki),),
+            folder / f"{member.name}-data",
+            tls_identity=tls.Identity(files / "cert.pem", files / "key.pem", self.folder / "ca.pem"),
+            clock=now_ms,
+        )
+
+    def tls(self, certificate: tls.Identity | None) -> ssl.SSLContext:
+        """Return the client side of TLS with any certificate, or none."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.folder / "ca.pem")
+        if certificate is not None:
+            context.load_cert_chain(certificate.certificate, certificate.key)
+        return context
 
     def envelope(
         self, sender: Member, recipient: Member, plaintext: bytes = b'{"text":"synthetic"}', **changes: Any

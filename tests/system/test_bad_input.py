@@ -1,15 +1,18 @@
 """What bad input gets: a clear error with cause and remedy, nothing recorded that nobody signed, the process up."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from gateway.wire import frames
+from tests.links.raw import outcome
 from tests.links.running import connect
 from tests.system.bad_submissions import ROWS, Row
 from tests.system.conftest import Served
 from tests.system.house import ledger_size
-from tests.system.peers import calling
+from tests.system.peers import calling, eventually
+from tests.wire.certificates import PrivateCa
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -144,3 +147,33 @@ async def test_refusal_over_https_carries_its_receipt(served: Served) -> None:
     assert (answer.status, problem["code"]) == (403, "refused")
     assert house.receipt(problem["receipt"].encode(), raw).record.outcome == "refused"
     assert ledger_size(served.gateway) == before + 1
+
+
+@pytest.mark.parametrize("kind", ["none", "foreign", "self-signed"])
+async def test_connection_without_a_certificate_of_ours_is_refused(served: Served, tmp_path: Path, kind: str) -> None:
+    """S-11: no certificate, one of another authority, or one's own signature: no answer at all, and it is counted."""
+    house = served.house
+    other = PrivateCa(tmp_path)
+    shown = {"none": None, "foreign": other.issue("cz-000").identity, "self-signed": other.itself().identity}[kind]
+    reason = "no-certificate" if kind == "none" else "untrusted"
+    name = f'accord_tls_handshake_failures_total{{reason="{reason}"}}'
+    before, failed = ledger_size(served.gateway), served.gateway.metric(name)
+
+    assert await outcome(house.port, house.tls(shown)) == "refused"
+    assert await outcome(house.port, None) == "refused"
+    await eventually(lambda: served.gateway.metric(name) > failed)
+    assert ledger_size(served.gateway) == before
+
+
+async def test_certificate_that_no_edition_lists_is_told_what_to_do(served: Served) -> None:
+    """N4: a sound certificate of our own CA is nobody until an edition lists it: 401, by code, with the remedy."""
+    house = served.house
+    before = ledger_size(served.gateway)
+    async with house.session(house.stranger("nobody")) as session:
+        for path in ("/v1/link", "/v1/checkpoint", "/v1/inbox"):
+            async with session.get(path) as answer:
+                problem = await answer.json(content_type="application/problem+json")
+            assert (answer.status, problem["code"], problem["actor"]) == (401, "endpoint-unknown", "directory")
+            assert "listed in the directory" in problem["remedy"]
+
+    assert ledger_size(served.gateway) == before
