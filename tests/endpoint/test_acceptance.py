@@ -69,7 +69,7 @@ async def test_message_with_its_receipt_is_opened(bench: Bench) -> None:
     assert accepted.arrival.header.originator == CZ
 
 
-async def test_threat_g2_message_without_a_receipt_is_not_handed_over(bench: Bench) -> None:
+async def test_threat_G2_message_without_a_receipt_is_not_handed_over(bench: Bench) -> None:
     """Without its admission receipt a message was never judged."""
     bench.refused(replace(bench.delivery(bench.sealed()), receipt=b""))
 
@@ -87,7 +87,7 @@ async def test_receipt_of_a_refusal_admits_nothing(bench: Bench) -> None:
     bench.refused(Delivery(digest, raw, bench.ledger.append("submission-rejection", "header", digest), 1))
 
 
-async def test_threat_g2_receipt_under_another_ledger_key_is_none(bench: Bench) -> None:
+async def test_threat_G2_receipt_under_another_ledger_key_is_none(bench: Bench) -> None:
     """Only the checkpoint key that the directory lists makes a receipt."""
     forged = FakeLedger(generate("checkpoint"), bench.ledger.edition)
     unlisted = FakeLedger(bench.ledger.key, bench.ledger.edition, "other.example")
@@ -110,7 +110,7 @@ async def test_message_for_somebody_else_is_not_handed_over(bench: Bench) -> Non
     bench.refused(bench.delivery(raw))
 
 
-async def test_threat_e18_signature_that_does_not_hold_is_not_handed_over(bench: Bench) -> None:
+async def test_threat_E18_signature_that_does_not_hold_is_not_handed_over(bench: Bench) -> None:
     """What is handed over is provably the originator's: signed by a key that the directory lists."""
     envelope = decode_envelope(bench.sealed())
     broken = replace(envelope.s[0], g=bytes([envelope.s[0].g[0] ^ 1]) + envelope.s[0].g[1:])
@@ -158,7 +158,7 @@ async def test_delivery_that_names_another_digest_is_refused(bench: Bench) -> No
     bench.refused(replace(bench.delivery(bench.sealed()), header_sha256=bytes(32)))
 
 
-async def test_threat_e20_receipt_altered_anywhere_is_none(bench: Bench) -> None:
+async def test_threat_E20_receipt_altered_anywhere_is_none(bench: Bench) -> None:
     """Every byte of a receipt counts: flipping any one of them, of path, record, index or note, ends its worth."""
     delivery = bench.delivery(bench.sealed())
     for _ in range(6):

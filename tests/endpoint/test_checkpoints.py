@@ -77,7 +77,7 @@ def test_answers_in_another_order_prove_the_same() -> None:
     assert chain.proven == one.head(9)
 
 
-def test_threat_g3_fork_after_any_leaf_is_seen_at_the_next_head() -> None:
+def test_threat_G3_fork_after_any_leaf_is_seen_at_the_next_head() -> None:
     """Exhaustive to 24 leaves: whatever k the second history shares, no proof can join it to the first."""
     for old in range(1, 25):
         honest = log(24)
@@ -94,7 +94,7 @@ def test_threat_g3_fork_after_any_leaf_is_seen_at_the_next_head() -> None:
                     chain.prove(question, honest.path(question))
 
 
-def test_threat_g3_two_roots_of_one_size_need_no_proof() -> None:
+def test_threat_G3_two_roots_of_one_size_need_no_proof() -> None:
     """Two signed heads of one size are evidence enough; both notes are kept."""
     one = log(6)
     chain = Chain(one.head(6))
@@ -104,7 +104,7 @@ def test_threat_g3_two_roots_of_one_size_need_no_proof() -> None:
     assert caught.value.evidence == b"note 6\nnote 6"
 
 
-def test_threat_g3_head_of_the_past_that_is_of_another_history_is_seen() -> None:
+def test_threat_G3_head_of_the_past_that_is_of_another_history_is_seen() -> None:
     """An old receipt out of a second history cannot be slipped in under a newer head."""
     one = log(16)
     chain = Chain(one.head(16))

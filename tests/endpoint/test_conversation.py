@@ -79,13 +79,13 @@ FRAMES: list[FromGateway] = [
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: type(frame).__name__)
-def test_threat_n4_nothing_counts_before_the_hello(frame: FromGateway) -> None:
+def test_threat_N4_nothing_counts_before_the_hello(frame: FromGateway) -> None:
     """Whoever speaks before it has said who it is, is no gateway of ours."""
     with pytest.raises(PeerError):
         Conversation(NETWORK, ORIGIN, EndpointLimits()).receive(frame)
 
 
-def test_threat_n4_nothing_leaves_before_the_hello_was_checked() -> None:
+def test_threat_N4_nothing_leaves_before_the_hello_was_checked() -> None:
     """Until the gateway's hello holds against the directory there is no room for a single submission."""
     one = ledger(3)
     conversation = Conversation(NETWORK, ORIGIN, EndpointLimits())
@@ -153,7 +153,7 @@ def test_hello_shows_what_was_seen_and_asks_for_the_proof_of_growth() -> None:
     assert conversation.receive(proof) == [Proven([one.checkpoint()], one.checkpoint())]
 
 
-def test_threat_g3_smaller_ledger_is_told_what_it_lost_and_then_left() -> None:
+def test_threat_G3_smaller_ledger_is_told_what_it_lost_and_then_left() -> None:
     """A restored backup hears what was seen before we go; without that it could never find out."""
     one = ledger(5)
     small = ledger(0)
@@ -225,7 +225,7 @@ def test_window_of_zero_lets_nothing_out() -> None:
     assert conversation.room == conversation.acknowledge_room == 0
 
 
-def test_threat_g1_missing_answer_and_missing_proof_become_overdue() -> None:
+def test_threat_G1_missing_answer_and_missing_proof_become_overdue() -> None:
     """Silence is noticed: an unanswered submission, and a ledger that will not show that it grew."""
     one = ledger(5)
     conversation, _ = opened(one)

@@ -50,7 +50,7 @@ def _of_another(made: World) -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize("kind", ["bare", "flipped", "foreign", "of-another"])
-async def test_threat_e20_g2_receipt_that_proves_nothing_is_none(tmp_path: Path, kind: str) -> None:
+async def test_threat_E20_G2_receipt_that_proves_nothing_is_none(tmp_path: Path, kind: str) -> None:
     """A forged, bare, altered or borrowed receipt is an alarm; the message stays unreceipted and is sent again."""
     async with world(tmp_path) as made, made.endpoint(CZ) as cz:
         assert await cz.link.until_connected(5)
@@ -66,7 +66,7 @@ async def test_threat_e20_g2_receipt_that_proves_nothing_is_none(tmp_path: Path,
         assert len(made.gateway.effects) == 1
 
 
-async def test_threat_g2_delivery_without_a_receipt_reaches_nobody(tmp_path: Path) -> None:
+async def test_threat_G2_delivery_without_a_receipt_reaches_nobody(tmp_path: Path) -> None:
     """A bare delivery is neither handed over nor acknowledged; the next, honest one is."""
     async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ) as kz:
         assert await cz.link.until_connected(5)
@@ -99,7 +99,7 @@ async def test_two_messages_under_one_id_are_not_both_handed_over(tmp_path: Path
         assert {digest for _, digest, _ in made.gateway.acknowledged} == {first.sha256}
 
 
-async def test_threat_g3_two_histories_end_all_trust(tmp_path: Path) -> None:
+async def test_threat_G3_two_histories_end_all_trust(tmp_path: Path) -> None:
     """A gateway that shows another history is seen at once; the alarm is durable, holds both notes, and ends trust."""
     async with world(tmp_path) as made:
         async with made.endpoint(CZ) as cz:
@@ -129,7 +129,7 @@ async def test_threat_g3_two_histories_end_all_trust(tmp_path: Path) -> None:
             assert await again.answered(sent.sha256, 5) is not None
 
 
-async def test_threat_g3_restored_backup_hears_what_it_lost_and_is_left(tmp_path: Path) -> None:
+async def test_threat_G3_restored_backup_hears_what_it_lost_and_is_left(tmp_path: Path) -> None:
     """A gateway that came back smaller is shown what we hold of it, gets nothing else, and is not trusted."""
     async with world(tmp_path) as made:
         async with made.endpoint(CZ) as cz:
@@ -147,7 +147,7 @@ async def test_threat_g3_restored_backup_hears_what_it_lost_and_is_left(tmp_path
         assert hellos[-1] == EndpointHello(seen.note, 0)
 
 
-async def test_threat_g3_gateway_that_will_not_prove_growth_is_reported(tmp_path: Path) -> None:
+async def test_threat_G3_gateway_that_will_not_prove_growth_is_reported(tmp_path: Path) -> None:
     """Silence in place of a consistency proof is noticed, kept, and ends the connection."""
     hasty = replace(QUICK, proof_timeout_s=0.3)
     async with world(tmp_path) as made, made.endpoint(CZ, limits=hasty) as cz:
@@ -160,7 +160,7 @@ async def test_threat_g3_gateway_that_will_not_prove_growth_is_reported(tmp_path
         await eventually(lambda: made.gateway.connections > 1)
 
 
-async def test_threat_g1_message_that_is_swallowed_is_never_shown_as_sent_for_good(tmp_path: Path) -> None:
+async def test_threat_G1_message_that_is_swallowed_is_never_shown_as_sent_for_good(tmp_path: Path) -> None:
     """A gateway that never answers gets the same bytes again and again; the timeline says only what is proved."""
     hasty = replace(QUICK, answer_timeout_s=0.3)
     async with world(tmp_path) as made, made.endpoint(CZ, limits=hasty) as cz:
@@ -176,7 +176,7 @@ async def test_threat_g1_message_that_is_swallowed_is_never_shown_as_sent_for_go
         assert len(made.gateway.effects) == 1
 
 
-async def test_threat_g1_outcome_that_never_comes_is_owed(tmp_path: Path) -> None:
+async def test_threat_G1_outcome_that_never_comes_is_owed(tmp_path: Path) -> None:
     """A gateway that accepted a message and is silent about its end is shown to owe an outcome after its expiry."""
     async with world(tmp_path) as made, made.endpoint(CZ) as cz:
         assert await cz.link.until_connected(5)
@@ -207,7 +207,7 @@ def _claims(**changes: object) -> Callable[[Evidence], Evidence]:
     ],
     ids=["other-outcome", "other-message", "other-recipient", "bare", "other-kind"],
 )
-async def test_threat_e19_evidence_that_nobody_signed_proves_nothing(
+async def test_threat_E19_evidence_that_nobody_signed_proves_nothing(
     tmp_path: Path, lie: Callable[[Evidence], Evidence]
 ) -> None:
     """Only the recipient's own signature says `delivered`; whatever a gateway claims beside it is an alarm."""
@@ -221,7 +221,7 @@ async def test_threat_e19_evidence_that_nobody_signed_proves_nothing(
         assert state(cz, sent).recipients[0].outcome is None
 
 
-async def test_threat_e19_admission_is_no_proof_of_failure(tmp_path: Path) -> None:
+async def test_threat_E19_admission_is_no_proof_of_failure(tmp_path: Path) -> None:
     """A true receipt of another event does not end a message."""
     async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ):
         assert await cz.link.until_connected(5)
@@ -237,7 +237,7 @@ async def test_threat_e19_admission_is_no_proof_of_failure(tmp_path: Path) -> No
         assert state(cz, sent).state == "accepted"
 
 
-async def test_threat_e18_originator_cannot_deny_what_it_sent(tmp_path: Path) -> None:
+async def test_threat_E18_originator_cannot_deny_what_it_sent(tmp_path: Path) -> None:
     """What the recipient keeps proves it to a third party that holds nothing but public keys."""
     async with world(tmp_path) as made, made.endpoint(CZ) as cz, made.endpoint(KZ) as kz:
         assert await cz.link.until_connected(5)
@@ -261,7 +261,7 @@ async def test_threat_e18_originator_cannot_deny_what_it_sent(tmp_path: Path) ->
         verify(key.public, envelope.s[0].g, pae(payload_type("header"), envelope.h))
 
 
-async def test_threat_e22_foreign_key_under_our_name_ends_all_trust(tmp_path: Path) -> None:
+async def test_threat_E22_foreign_key_under_our_name_ends_all_trust(tmp_path: Path) -> None:
     """A directory that lists somebody else's key as ours is an alarm of the highest kind, also after a restart."""
     async with world(tmp_path) as made:
         async with made.endpoint(CZ) as cz:
@@ -301,7 +301,7 @@ async def _settle_all(made: World) -> None:
     await cz.close()
 
 
-async def test_threat_e22_older_or_unsigned_edition_is_not_taken(tmp_path: Path) -> None:
+async def test_threat_E22_older_or_unsigned_edition_is_not_taken(tmp_path: Path) -> None:
     """What the gateway serves as a directory is believed only if enough directory keys signed something newer."""
     async with world(tmp_path) as made, made.endpoint(CZ) as cz:
         assert await cz.link.until_connected(5)
@@ -319,7 +319,7 @@ async def test_threat_e22_older_or_unsigned_edition_is_not_taken(tmp_path: Path)
         assert cz.keeping.editions.current is before
 
 
-async def test_threat_n4_refused_certificate_sends_nothing_and_is_told(tmp_path: Path) -> None:
+async def test_threat_N4_refused_certificate_sends_nothing_and_is_told(tmp_path: Path) -> None:
     """TLS 1.3 lets a client believe that it was accepted; ours sends nothing and says what to run."""
     async with world(tmp_path) as made:
         async with made.endpoint(CZ) as cz:
@@ -334,7 +334,7 @@ async def test_threat_n4_refused_certificate_sends_nothing_and_is_told(tmp_path:
         assert made.gateway.submitted == []
 
 
-async def test_threat_n4_certificate_of_another_ca_is_told(tmp_path: Path) -> None:
+async def test_threat_N4_certificate_of_another_ca_is_told(tmp_path: Path) -> None:
     """Refused inside TLS, after a handshake that looked fine: the error says so and names the command."""
     async with world(tmp_path) as made:
         other = tmp_path / "other"
@@ -348,7 +348,7 @@ async def test_threat_n4_certificate_of_another_ca_is_told(tmp_path: Path) -> No
         assert made.gateway.submitted == []
 
 
-async def test_threat_n4_silent_gateway_gets_nothing(tmp_path: Path) -> None:
+async def test_threat_N4_silent_gateway_gets_nothing(tmp_path: Path) -> None:
     """A gateway that says no hello is left after a while; nothing was said to it."""
     hasty = replace(QUICK, hello_timeout_s=0.3)
     async with world(tmp_path) as made:
@@ -361,7 +361,7 @@ async def test_threat_n4_silent_gateway_gets_nothing(tmp_path: Path) -> None:
         assert made.gateway.submitted == []
 
 
-async def test_threat_n4_gateway_that_hangs_up_before_its_hello_refused_us(tmp_path: Path) -> None:
+async def test_threat_N4_gateway_that_hangs_up_before_its_hello_refused_us(tmp_path: Path) -> None:
     """A connection that ends before the gateway said anything is told as what it most likely is."""
     async with world(tmp_path) as made:
         made.gateway.manners.speaks = False
@@ -371,7 +371,7 @@ async def test_threat_n4_gateway_that_hangs_up_before_its_hello_refused_us(tmp_p
             assert "before its hello" in str(cz.link.failure)
 
 
-async def test_threat_n1_gateway_with_another_key_is_not_spoken_to(tmp_path: Path) -> None:
+async def test_threat_N1_gateway_with_another_key_is_not_spoken_to(tmp_path: Path) -> None:
     """The pinned TLS key decides, not the certificate authority."""
     async with world(tmp_path) as made:
         wrong = replace(made.gateway.address, spki_sha256=made.certificates[KZ].spki_sha256)
@@ -381,7 +381,7 @@ async def test_threat_n1_gateway_with_another_key_is_not_spoken_to(tmp_path: Pat
 
 
 @pytest.mark.parametrize("upwards", [True, False], ids=["to-gateway", "from-gateway"])
-async def test_threat_n8_cut_at_any_byte_has_one_effect(tmp_path: Path, upwards: bool) -> None:
+async def test_threat_N8_cut_at_any_byte_has_one_effect(tmp_path: Path, upwards: bool) -> None:
     """Wherever a connection breaks, handshake, hello, submission, receipt: one effect, the same bytes, one receipt."""
     async with world(tmp_path) as made:
         proxy = CuttingProxy(made.gateway.port)

@@ -93,7 +93,7 @@ def test_failure_shows_why(still: World, queued: Sent) -> None:
     assert found.steps[-1].by == ORIGIN
 
 
-def test_threat_g1_silence_after_expiry_is_owed(still: World, queued: Sent) -> None:
+def test_threat_G1_silence_after_expiry_is_owed(still: World, queued: Sent) -> None:
     """After expiry and grace the gateway owes an outcome for whoever was not heard of."""
     one = [heard(KZ, "consigned")]
     assert timeline(accepted(still, queued), one, EXPIRES + GRACE, GRACE).state == "accepted"
