@@ -127,8 +127,9 @@ Work = AdmitMessage | AdmitStatement | Acknowledge | FailDelivery | BookAttempt 
 class Committed(Struct, frozen=True):
     """What became of one `Work` item: durable now.
 
-    `index` is the ledger index of its leaf (for a duplicate: of the first one), `receipt` the tlog-proof,
-    byte-identical for a repetition. `permitted` tells what was recorded, `duplicate` that it was there before.
+    `index` is the ledger index of its leaf (for a duplicate: of the first one; -1 where there is none), `receipt` the
+    tlog-proof, byte-identical for a repetition. `permitted` tells what was recorded, `duplicate` that it was there
+    before.
     `evidence` lists what its originators are to hear: (originator, item). `ended` counts deliveries that ended now.
     """
 

@@ -30,8 +30,8 @@ ESSENTIAL_FACTOR = 2
 # In a pause longer than this, the next item is committed at once instead of waiting for company.
 PAUSE_S = 0.01
 DISK_CHECK_S = 0.25
-# What one item dirties beside its own bytes, on average: a page of an index, shares of others.
-PAGE_SHARE_BYTES = 4_096
+# How much the log grows for a byte of work: a first guess, then what the last copy found, within these bounds.
+GROWTH_GUESS, GROWTH_MIN, GROWTH_MAX = 2.0, 0.25, 64.0
 RETRY_QUEUE_S, RETRY_WAL_S, RETRY_DISK_S = 1, 5, 30
 
 
@@ -77,7 +77,8 @@ class Writer(Generic[Work, Outcome]):
         self._disk_checked_at = float("-inf")
         self._disk_low = False
         self._log_bytes = 0
-        self._unsynced_bytes = 0
+        self._work_bytes = 0
+        self._growth = GROWTH_GUESS
         self.failure: LedgerError | None = None
         self._ended: Future[None] = loop.create_future()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -175,7 +176,7 @@ class Writer(Generic[Work, Outcome]):
                     self._commit(batch)
                 elif self._stopping:
                     break
-                if self._unsynced_bytes >= self._limits.checkpoint_bytes or not batch:
+                if self._work_bytes * self._growth >= self._limits.checkpoint_bytes or not batch:
                     self._copy_back()
             self._truncate(wait_ms=BUSY_MS)
         except Exception as error:  # noqa: BLE001  Whatever it was: we do not know what the disk holds.
@@ -208,14 +209,15 @@ class Writer(Generic[Work, Outcome]):
         self._call(self._reported, works, outcome, size_bytes)
         if self._settle is not None:
             self._settle()
-        # Pages of indices come on top of what the caller counts; the next copy says how much it really was.
-        self._unsynced_bytes += size_bytes + PAGE_SHARE_BYTES * len(batch)
+        self._work_bytes += size_bytes
 
     def _copy_back(self) -> None:
         """Copy what the log holds into the database, as far as no reader is in the way."""
         frames = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
-        self._unsynced_bytes = 0
         self._log_bytes = max(frames, 0) * PAGE_BYTES
+        if self._work_bytes:
+            self._growth = min(max(self._log_bytes / self._work_bytes, GROWTH_MIN), GROWTH_MAX)
+        self._work_bytes = 0
         if self._log_bytes > self._limits.wal_bytes_max:
             self._truncate(wait_ms=0)
 
