@@ -193,6 +193,13 @@ class Deliveries:
         # Only silence on a live connection makes us wait longer; an attempt may also have ended with a crash.
         flight.due_ms = now_ms + min(limits.acknowledge_within_ms << min(times, 16), limits.acknowledge_within_ms_max)
 
+    def unbooked(self, row: Pending) -> None:
+        """Take back a delivery that ended, or whose consent was revoked, while its attempt was on its way to disk."""
+        recipient = self._recipients.get(row.recipient)
+        if recipient is not None:
+            recipient.forget(row.header_sha256)
+            recipient.rewind()
+
     def owed(self, peer: Peer, limit: int) -> list[Delivery]:
         """Return what a polling recipient may fetch now over this link; nothing is marked as sent."""
         found: list[Delivery] = []
@@ -243,7 +250,11 @@ class Deliveries:
             # No link of the recipient may carry this label; another session may come.
             return True
         # The attempt is booked before the peer is called: a crash must not let us hammer it.
-        self._store.put(BookAttempt(index=row.index, recipient=row.recipient, at_ms=self._clock(), token=row))
+        # What it rests on is asked for once more in that transaction (wire.md, "Consent").
+        consents = tuple(map(decode_base64url, header.consents))
+        self._store.put(
+            BookAttempt(index=row.index, recipient=row.recipient, at_ms=self._clock(), token=row, consents=consents)
+        )
         size_bytes = len(row.envelope) + len(row.receipt)
         due_ms = now_ms + self._limits.acknowledge_within_ms
         recipient.in_flight[row.header_sha256] = _InFlight(row.index, size_bytes, row.attempts + 1, due_ms, None)

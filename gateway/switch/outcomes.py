@@ -25,6 +25,7 @@ class Outcomes:
         self.ended: dict[str, list[bytes]] = {}
         self.evidence: dict[str, list[Evidence]] = {}
         self.booked: list[Pending] = []
+        self.unbooked: list[Pending] = []
         self.items = 0
         self.permitted = 0
         self.acknowledged = 0
@@ -44,7 +45,7 @@ class Outcomes:
             self.ended.setdefault(work.recipient, []).append(work.token.header_sha256)
             self.failed[work.outcome] = self.failed.get(work.outcome, 0) + done.ended
         elif isinstance(work, BookAttempt) and isinstance(work.token, Pending):
-            self.booked.append(work.token)
+            (self.booked if done.permitted else self.unbooked).append(work.token)
         if isinstance(work.token, Ticket):
             self._answer(work.token, done)
         for originator, item in done.evidence:
@@ -76,9 +77,10 @@ class Outcomes:
         self.permitted += 1
         message = work.message
         way = route(message.header)
+        # The spool's way judges again: what was judged under another edition, or rests on a consent.
+        again = work.decision.edition is not in_force.edition or bool(work.consents)
         for recipient in way.recipients:
-            # Judged under another edition than the one in force now: the spool's way judges again.
-            if work.decision.edition is not in_force.edition or not deliveries.connected(recipient):
+            if again or not deliveries.connected(recipient):
                 deliveries.missed(recipient, way.precedence)
                 continue
             self.fresh.setdefault(recipient, []).append(

@@ -192,6 +192,8 @@ class Exchange:
             self._deliveries.offer(authority, fresh, now_ms)
         for row in outcomes.booked:
             self._deliveries.booked(row, now_ms)
+        for row in outcomes.unbooked:
+            self._deliveries.unbooked(row)
         for originator, evidence in outcomes.evidence.items():
             self._informing.publish(originator, evidence)
         for authority in outcomes.ended:
