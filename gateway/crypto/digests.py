@@ -7,7 +7,8 @@ federation can ever be mistaken for one another (wire.md, "Notation").
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 
 from gateway.domain.errors import FormatError
 from gateway.domain.message import Signature
@@ -16,6 +17,8 @@ _STANDARD_TO_URL = bytes.maketrans(b"+/", b"-_")
 _URL_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _SIGNATURES_TAG = b"accord/v1/signatures\x00"
+# The length of kid and signature.
+_SINGLE = b"\x00\x00\x00\x50"
 _PADDING = {0: b"", 2: b"==", 3: b"="}
 
 
@@ -49,8 +52,13 @@ def pae(type_: str, payload: bytes) -> bytes:
 
     Source: S-02 (DSSE v1.0.2, protocol.md, "Signature Definition").
     """
+    return b"%b%d %b" % (_pae_head(type_), len(payload), payload)
+
+
+@lru_cache(maxsize=64)
+def _pae_head(type_: str) -> bytes:
     name = type_.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
+    return b"DSSEv1 %d %b " % (len(name), name)
 
 
 def key_id(role: str, public: bytes) -> bytes:
@@ -58,15 +66,16 @@ def key_id(role: str, public: bytes) -> bytes:
     return sha256(tag("key") + prefixed(role.encode("ascii")) + public)[:16]
 
 
-def signatures_digest(signatures: Iterable[Signature]) -> bytes:
+def signatures_digest(signatures: Sequence[Signature]) -> bytes:
     """Return the digest by which a record names the signatures it saw (ADR 0005)."""
-    data = _SIGNATURES_TAG
-    for signature in signatures:
-        fields = signature.k + signature.g
-        if signature.n is not None:
-            fields += u32(signature.n) + u32(signature.i or 0) + b"".join(signature.p or ())
-        data += prefixed(fields)
-    return hashlib.sha256(data).digest()
+    return hashlib.sha256(_SIGNATURES_TAG + b"".join(map(_signature_fields, signatures))).digest()
+
+
+def _signature_fields(signature: Signature) -> bytes:
+    n, i, p = signature.n, signature.i, signature.p
+    if n is None or i is None or p is None:
+        return _SINGLE + signature.k + signature.g
+    return prefixed(signature.k + signature.g + u32(n) + u32(i) + b"".join(p))
 
 
 def encode_base64url(data: bytes) -> str:

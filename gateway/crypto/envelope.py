@@ -69,11 +69,11 @@ def open_envelope(raw: bytes, directory: Directory, network: str, at_ms: int, ro
         FormatError: `raw` is no envelope, its header no header, or wraps, body, times and suite do not fit it.
         SignatureError: not every signer stands in the directory, in force, as one originator, over these bytes.
     """
-    return authenticate(decode_envelope(raw), len(raw), directory, network, at_ms, roots)
+    return authenticate(decode_envelope(raw), raw, directory, network, at_ms, roots)
 
 
 def authenticate(
-    envelope: Envelope, size_bytes: int, directory: Directory, network: str, at_ms: int, roots: VerifiedRoots
+    envelope: Envelope, raw: bytes, directory: Directory, network: str, at_ms: int, roots: VerifiedRoots
 ) -> AuthenticMessage:
     """Return the message in a decoded envelope: `open_envelope` without its first step.
 
@@ -84,7 +84,7 @@ def authenticate(
     for listed in signers:
         if not directory.accepts_key(listed, at_ms):
             raise SignatureError(f"key `{listed.entry.kid}` is not in force in edition {directory.edition.number}")
-    message = verify_header(envelope, signers, network, roots, size_bytes)
+    message = verify_header(envelope, signers, network, roots, raw)
     _check_times(message.header, at_ms)
     _check_wraps(message.header, envelope.r, directory, at_ms)
     return message
@@ -121,7 +121,7 @@ def listed_signers(envelope: Envelope, directory: Directory) -> tuple[ListedKey,
 
 
 def verify_header(
-    envelope: Envelope, signers: tuple[ListedKey, ...], network: str, roots: VerifiedRoots, size_bytes: int
+    envelope: Envelope, signers: tuple[ListedKey, ...], network: str, roots: VerifiedRoots, whole: bytes
 ) -> AuthenticMessage:
     """Return the message whose header all of `signers` signed, with its body bound; wraps and times are not looked at.
 
@@ -141,7 +141,7 @@ def verify_header(
     body = header.body
     if body.length != len(envelope.c) or body.sha256 != encode_base64url(hashlib.sha256(envelope.c).digest()):
         raise FormatError("body is not the one that the header names")
-    return AuthenticMessage(header, sha256(raw), signatures_digest(envelope.s), envelope, roles, size_bytes)
+    return AuthenticMessage(header, sha256(raw), signatures_digest(envelope.s), envelope, roles, whole)
 
 
 def _verify_one(raw: bytes, signature: Signature, listed: ListedKey, network: str, roots: VerifiedRoots) -> None:
@@ -223,6 +223,8 @@ def prune(message: AuthenticMessage, recipient_authority: str) -> bytes:
         FormatError: the authority is no recipient of this message.
     """
     envelope = message.envelope
+    if len(envelope.r) == 1 and message.header.recipients[0].authority == recipient_authority:
+        return message.raw
     for recipient, wrap in zip(message.header.recipients, envelope.r, strict=True):
         if recipient.authority == recipient_authority:
             return canonical.pack(Envelope(envelope.h, envelope.s, (wrap,), envelope.c))

@@ -64,7 +64,7 @@ def unseal(
     signers = listed_signers(envelope, directory)
     for listed in signers:
         _check_stood(listed, admitted_at_ms)
-    message = verify_header(envelope, signers, network, VerifiedRoots(0) if roots is None else roots, len(raw))
+    message = verify_header(envelope, signers, network, VerifiedRoots(0) if roots is None else roots, raw)
     wrap = _own_wrap(message, recipient_authority)
     try:
         return Opened(message, _open(message, wrap, wrap_keys))
