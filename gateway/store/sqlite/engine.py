@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from gateway.crypto.canonical import decode
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import SecretKey
 from gateway.domain.errors import CapacityError, ConfigurationError, LedgerError
 from gateway.domain.facts import Facts
-from gateway.domain.receipt import Checkpoint, Record
+from gateway.domain.receipt import Checkpoint
 from gateway.domain.session import Evidence
 from gateway.domain.statement import ConsentRevocation
 from gateway.store.data_directory import claim
@@ -28,6 +27,7 @@ from gateway.store.spool_file import SpoolFile
 from gateway.store.sqlite.batch import Memory
 from gateway.store.sqlite.commit import CHECKPOINT, Committer, Outcome
 from gateway.store.sqlite.connection import open_for_reading, open_for_writing, read_number
+from gateway.store.sqlite.lookup import record_at
 from gateway.store.sqlite.migrate import migrate
 from gateway.store.sqlite.reads import Reads
 from gateway.store.sqlite.tiles import READ_LEAVES, READ_TILE
@@ -80,18 +80,13 @@ class SqliteStore:
                 self._directory = claim(path)
                 undo.callback(self._directory.close)
                 refuse_frozen(path)
-                connection = open_for_writing(path / DATABASE, APPLICATION_ID)
-                undo.callback(connection.close)
-                ledger, last_at_ms = _recover(connection, network, origin, key)
-                spool = SpoolFile(path / SPOOL, connection.execute(LIVE_BODIES))
-                undo.callback(spool.close)
+                connection, ledger, memory = _recover(path, undo, network, origin, key)
                 self._reads = Reads(open_for_reading(path / DATABASE), path / SPOOL)
             except (sqlite3.Error, OSError) as error:
                 raise LedgerError(f"the store in `{path}` cannot be opened ({error})") from error
             undo.pop_all()
         self._checkpoint = ledger.checkpoint
         self._spooled = self._reads.spooled()
-        memory = Memory(connection, spool, last_at_ms)
         self._committer = Committer(connection, ledger, Recorder(network, origin, software), memory)
         self._writer: Writer[Work, Outcome] = Writer(
             connection,
@@ -103,7 +98,7 @@ class SqliteStore:
             loop,
             self._committer.settle,
         )
-        self._spool_file = spool
+        self._spool_file = memory.spool
 
     def put(self, work: Work) -> None:
         """Queue one item for the next commit.
@@ -262,8 +257,12 @@ def _check_message(work: AdmitMessage) -> None:
         raise ValueError("a message that rests on consents needs `otherwise`")
 
 
-def _recover(connection: sqlite3.Connection, network: str, origin: str, key: SecretKey) -> tuple[Ledger, int]:
-    """Return the ledger that the database holds, checked, and the last recorded time; begin one where there is none."""
+def _recover(
+    path: Path, undo: ExitStack, network: str, origin: str, key: SecretKey
+) -> tuple[sqlite3.Connection, Ledger, Memory]:
+    """Return the writing connection, the ledger that it holds, checked, and what follows; begin where there is none."""
+    connection = open_for_writing(path / DATABASE, APPLICATION_ID)
+    undo.callback(connection.close)
     migrate(connection, MIGRATIONS)
     _check_identity(connection, network, origin, key)
     row = connection.execute(NEWEST).fetchone()
@@ -273,18 +272,16 @@ def _recover(connection: sqlite3.Connection, network: str, origin: str, key: Sec
         row = (head.size, head.note)
     size = read_number(connection, "SELECT max(leaf) + 1 FROM entry")
     newest = connection.execute(READ_LEAVES, (newest_first(size), size)).fetchall()
-    last = decode(newest_record, Record).at_ms if (newest_record := _last_record(connection, size)) else 0
 
     def read_tile(level: int, number: int) -> bytes:
         tile = connection.execute(READ_TILE, (level, number)).fetchone()
         return tile[0] if tile is not None else b""
 
-    return resume(origin, key, row[1], size, read_tile, newest), last
-
-
-def _last_record(connection: sqlite3.Connection, size: int) -> bytes | None:
-    row = connection.execute("SELECT record FROM entry WHERE leaf = ?", (size - 1,)).fetchone()
-    return None if row is None else row[0]
+    ledger = resume(origin, key, row[1], size, read_tile, newest)
+    spool = SpoolFile(path / SPOOL, connection.execute(LIVE_BODIES))
+    undo.callback(spool.close)
+    last_at_ms = record_at(connection, size - 1).at_ms if size else 0
+    return connection, ledger, Memory(connection, spool, last_at_ms)
 
 
 def _check_identity(connection: sqlite3.Connection, network: str, origin: str, key: SecretKey) -> None:
