@@ -15,10 +15,6 @@ from tests.system.wrapped import Wrapped
 WITHIN_S = 20.0
 
 
-def _codes(house: House, answer: Answer) -> set[str]:
-    return {reason.code for reason in house.receipt(answer.body).record.reasons}
-
-
 async def test_threat_O4_law_that_no_edition_names_permits_nothing(tmp_path: Path) -> None:
     """O4: an agreement altered or taken away under a running gateway refuses, and the record names the law it used."""
     agreements = shutil.copytree(ROOT / "config" / "agreements", tmp_path / "agreements")
