@@ -24,7 +24,7 @@ from benchmarks.peers import Meter, Recipient, Sender, connect
 from gateway.crypto.digests import sha256
 from gateway.crypto.envelope import decode_envelope
 from gateway.crypto.receipt import verify_receipt
-from gateway.crypto.sealing import Letter, recipient_key, seal, seal_batch
+from gateway.crypto.sealing import Letter, message_id, recipient_key, seal, seal_batch
 from tests.deployment import Deployment, free_ports
 from tests.federation import NETWORK, ORIGIN, now_ms
 
@@ -51,9 +51,15 @@ def prepare(deployment: Deployment, messages: int, together: int) -> list[list[b
     for sender, recipient in zip(deployment.senders, deployment.recipients, strict=True):
         key = recipient_key(directory, recipient.name, 2, now_ms())
         signers = [sender.keys["message"]]
+        # A sender's messages are milliseconds apart, also when they are made beforehand.
+        times = range(now_ms() - messages // PAIRS, now_ms())[: messages // PAIRS]
         letters = [
-            Letter(deployment.federation.draft(sender.name), os.urandom(BODY_BYTES), [key])
-            for _ in range(messages // PAIRS)
+            Letter(
+                deployment.federation.draft(sender.name, id=message_id(at_ms), sent_at_ms=at_ms),
+                os.urandom(BODY_BYTES),
+                [key],
+            )
+            for at_ms in times
         ]
         if together == 1:
             prepared.append([seal(letter.draft, letter.plaintext, letter.recipients, signers) for letter in letters])

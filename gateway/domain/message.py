@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from gateway.domain.label import Label
-from gateway.domain.names import AuthorityId, Code, Count, Digest, KeyId, MediaType, MessageId, Milliseconds
+from gateway.domain.names import AuthorityId, Code, Digest, KeyId, MediaType, MessageId, Milliseconds
 
 HEADER_BYTES_MAX = 32 * 1024
 BODY_BYTES_MAX = 1024 * 1024
@@ -112,7 +112,7 @@ class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
 class AuthenticMessage(Struct, frozen=True):
     """A message whose signatures, digests and bindings hold. Only `crypto.envelope` builds one.
 
-    `roles` are the roles of the keys that signed, in the order of `header.signers`.
+    `roles` are the roles of the keys that signed, in the order of `header.signers`; `raw` is what arrived.
     """
 
     header: Header
@@ -120,4 +120,9 @@ class AuthenticMessage(Struct, frozen=True):
     signatures_sha256: bytes
     envelope: Envelope
     roles: tuple[str, ...]
-    size_bytes: Count
+    raw: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the envelope as it arrived."""
+        return len(self.raw)

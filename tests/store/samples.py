@@ -129,8 +129,8 @@ def message(
     )
     h = encode(header)
     envelope = Envelope(h=h, s=(Signature(k=signer, g=hashlib.sha512(h).digest()),), r=wraps, c=body)
-    size_bytes = len(msgspec.msgpack.encode(envelope))
-    return AuthenticMessage(header, sha256(h), signatures_digest(envelope.s), envelope, ("message",), size_bytes)
+    raw = msgspec.msgpack.encode(envelope)
+    return AuthenticMessage(header, sha256(h), signatures_digest(envelope.s), envelope, ("message",), raw)
 
 
 def admit(
