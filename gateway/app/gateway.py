@@ -112,6 +112,8 @@ class GatewayProcess:
                 # The start is over: what lives now lives long, and the collector need not look at it again.
                 gc.collect()
                 gc.freeze()
+                # Messages make no cycles: look rarely, and never while a batch is under way.
+                gc.set_threshold(50_000, 20, 100)
                 notify("READY=1")
                 try:
                     await self._ended
