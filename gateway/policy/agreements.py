@@ -144,6 +144,8 @@ def _check_clauses(name: str, agreement: Agreement) -> None:
             raise _wrong(
                 name, f"{path}.note", "our policy in a treaty without a word why", "say what the text leaves open"
             )
+        if isinstance(clause, Supersession) and clause.scope == "wholly" and len(agreement.between) != 2:
+            raise _wrong(name, f"{path}.scope", "`wholly` without two parties", "name them in `between`")
         if isinstance(clause, OtherUse) and clause.consent == "none" and clause.attestations:
             raise _wrong(name, f"{path}.attestations", "nothing to attest where no consent helps", "remove them")
 

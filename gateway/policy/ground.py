@@ -103,8 +103,9 @@ class Ground:
         """Once both are bound by the newer one the older has ended between them, whatever becomes of the newer."""
         bond = bond_of(agreement, first, second, self._adherences.get(agreement.id, {}))
         for newer, clause in self._successors.get(agreement.id, ()):
-            pair = (first, second) if clause.scope == "pairwise" or not newer.between else newer.between[:2]
-            taken = bond_of(newer, pair[0], pair[1], self._adherences.get(newer.id, {}))
+            # What is replaced wholly ends for everybody once its bilateral successor binds its two parties.
+            pair = (first, second) if clause.scope == "pairwise" else newer.between
+            taken = bond_of(newer, pair[0], pair[-1], self._adherences.get(newer.id, {}))
             if taken.begin_ms < min(taken.end_ms, bond.superseded_ms):
                 bond = replace(bond, superseded_ms=taken.begin_ms, superseded_by=(newer.id, clause))
         return bond

@@ -1,12 +1,14 @@
 """Which agreement governs: dates, exits, suspensions, supersession, and the traps of rules.md 1.7 about them."""
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.domain.directory import Adherence, Exit, Suspension
 from gateway.domain.message import PROTECTIVE_KINDS
 from gateway.policy.agreements import read_law
 from gateway.policy.decide import Judge
-from gateway.policy.ground import Ground
+from gateway.policy.ground import Ground, make_room
+from gateway.policy.rules.registry import HOUSE, OWN, SOURCED, Rules
 from tests.policy.told import SYSTEMS, UKRAINE, c01, caricc, cz, under
 from tests.policy.world import (
     AGREEMENTS,
@@ -132,17 +134,55 @@ def test_2001_is_not_revived_when_a_party_leaves_2018() -> None:
     }
 
 
-def test_agreement_of_1998_has_ended_altogether() -> None:
-    """CZ-44, CZKZ Art. 18(3): on entry into force of its successor, wholly, not only in part."""
-    text = (AGREEMENTS / "cz-kz.toml").read_text().replace('id = "cz-kz"', 'id = "cz-kz-1998"').replace("CZKZ", "OLD")
-    text = text.replace('replaces = ["cz-kz-1998"]', 'replaces = ["older"]')
+def _with_1998(text: str) -> Judge:
+    """Return the judge of a federation that still lists an older Czech-Kazakh agreement."""
     files = {path.name: path.read_bytes() for path in AGREEMENTS.glob("*.toml")}
     both = read_law({**files, "cz-kz-1998.toml": text.encode()})
-    entries = (*BOUND, adherence("cz-kz-1998", "CZ"), adherence("cz-kz-1998", "KZ"))
-    judge = Judge(directory(entries, law_digests=both.digests), both)
-    message = cz(agreement="cz-kz-1998").header
+    older = tuple(adherence("cz-kz-1998", party) for party in ("CZ", "KZ", "KG"))
+    return Judge(directory((*BOUND, *older), law_digests=both.digests), both)
 
-    assert [(each.rule, each.article) for each in decide(message, by=judge).reasons] == [("CZ-44", "CZKZ Art. 18(3)")]
+
+def _of_1998() -> str:
+    """Return the present agreement under the older one's name, without its own supersession."""
+    text = (AGREEMENTS / "cz-kz.toml").read_text().replace('id = "cz-kz"', 'id = "cz-kz-1998"').replace("CZKZ", "OLD")
+    first, last = text.index('[[clause]]\ncheck = "supersession"'), text.index('[[clause]]\ncheck = "survival"')
+    return text[:first] + text[last:]
+
+
+def test_agreement_of_1998_has_ended_altogether() -> None:
+    """CZ-44, CZKZ Art. 18(3): on entry into force of its successor, wholly, for whoever else was bound by it too."""
+    bilateral = _with_1998(_of_1998())
+    wider = _with_1998(_of_1998().replace('between = ["CZ", "KZ"]\n', ""))
+    message = replace(cz().header, agreement="cz-kz-1998")
+    beside = replace(message, originator="kg-police")
+
+    for judge, each in ((bilateral, message), (wider, message), (wider, beside)):
+        reasons = [(reason.rule, reason.article) for reason in decide(each, by=judge).reasons]
+        assert reasons == [("CZ-44", "CZKZ Art. 18(3)")]
+
+
+def test_bound_memory_of_the_caches_drops_the_oldest() -> None:
+    """Kinds are the senders' words: what is remembered about them has a bound."""
+    cache = {"a": 1, "b": 2}
+    make_room(cache, 3)
+    assert list(cache) == ["a", "b"]
+    make_room(cache, 2)
+
+    assert list(cache) == ["b"]
+
+
+def test_suspension_begins_and_ends_with_the_first_millisecond_of_a_day() -> None:
+    """CZ-41, the edge itself: delivered on 1 March it works from 17 March 00:00 UTC, revoked on 1 April to the 17th."""
+    entry = adherence("cz-kz", "KZ", suspensions=(Suspension("2026-03-01", "2026-04-01", (), ()),))
+    judge = Judge(directory(bound_except("cz-kz", "KZ", entry)), law())
+    plain = Judge(judge.directory, law(), Rules(HOUSE, OWN, SOURCED))
+    edges = (at("2026-03-17", 0) - 1, at("2026-03-17", 0), at("2026-04-17", 0) - 1, at("2026-04-17", 0))
+    message = cz().header
+
+    for each in (judge, plain):
+        assert [decide(message, by=each, at_ms=edge).permitted for edge in edges] == [True, False, False, True]
+    # However the quick path meets the edges: a lane is remembered only for its own interval.
+    assert [decide(message, by=judge, at_ms=edge).permitted for edge in reversed(edges)] == [True, False, False, True]
 
 
 def test_exits_follow_each_instruments_own_number() -> None:

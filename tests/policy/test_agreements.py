@@ -124,6 +124,12 @@ WRONG = {
         CZ.replace('note = "The duties to correct', 'words = "The duties to correct'),
         "note",
     ),
+    "wholly replaced by nobody": ("cz-kz.toml", CZ.replace('between = ["CZ", "KZ"]\n', ""), "scope"),
+    "attested where no consent helps": (
+        "cz-kz.toml",
+        CZ.replace('consent = "written"\nattestations', 'consent = "none"\nattestations'),
+        "attestations",
+    ),
     "it replaces itself": ("cz-kz.toml", CZ.replace("cz-kz-1998", "cz-kz"), "clause.replaces"),
 }
 

@@ -56,6 +56,7 @@ def test_third_notification_counts_in_order_of_dates() -> None:
     days = [date(2002, 3, 14), date(2001, 9, 18), date(2002, 4, 3), date(2002, 2, 20)]
 
     assert third_of(days) == date(2002, 3, 14)
+    assert third_of(days[:3]) == date(2002, 4, 3)
     assert third_of(days[:2]) is None
 
 

@@ -60,6 +60,14 @@ def test_explanation_names_what_governs_each_pair() -> None:
     ]
 
 
+def test_message_of_an_unknown_originator_is_explained_too() -> None:
+    """No party, no pair: nothing is said to govern, and the reason is the one that matters."""
+    told = explain(judge(), cz(originator="nobody").header, NO_FACTS, NOW)
+
+    assert told.governing == ()
+    assert "authority-unknown" in {each.code for each in told.reasons}
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_explanation_is_the_decision_opened_up(seed: int) -> None:
