@@ -288,7 +288,10 @@ def _check_identity(connection: sqlite3.Connection, network: str, origin: str, k
     expected = {"network": network, "origin": origin, "checkpoint-key": encode_base64url(key.public)}
     found = dict(connection.execute(IDENTITY).fetchall())
     if not found:
+        # All at once: a crash between two of them would leave the log of nobody, which nothing could open.
+        connection.execute("BEGIN IMMEDIATE")
         connection.executemany(NEW_IDENTITY, expected.items())
+        connection.execute("COMMIT")
         return
     for name, value in expected.items():
         if found.get(name) != value:
