@@ -150,7 +150,7 @@ class GatewayProcess:
             wall_ms,
             monotonic_ms,
             self._settings.switch,
-            observer(self._metrics),
+            observer(self._metrics, self._store),
         )
         self._adopt(self._in_force)
         return exchange

@@ -10,6 +10,7 @@ from gateway.domain.directory import Directory
 from gateway.settings.gateway import GatewaySettings
 from gateway.store.data_directory import free_bytes
 from gateway.store.sqlite.engine import DATABASE, SqliteStore
+from gateway.store.sqlite.oldest import oldest_owed_at_ms
 from gateway.store.verdict import VerificationError
 from gateway.switch.outcomes import Outcomes
 from gateway.telemetry.logs import get_logger
@@ -21,11 +22,12 @@ LAG_S = 0.25
 SCRUB_S = 1.0
 
 
-def observer(metrics: Metrics) -> Callable[[Outcomes], None]:
+def observer(metrics: Metrics, store: SqliteStore) -> Callable[[Outcomes], None]:
     """Return what the exchange calls once a committed batch."""
 
     def observe(outcomes: Outcomes) -> None:
         metrics.commit_batch_size.observe(outcomes.items)
+        metrics.commit_duration_seconds.observe(store.commit_s())
         metrics.delivery_attempts.inc(len(outcomes.booked) + sum(len(fresh) for fresh in outcomes.fresh.values()))
         metrics.ledger_checkpoint_timestamp_seconds.set(wall_ms() / 1000)
         metrics.decided(outcomes.permitted, outcomes.refused)
@@ -62,6 +64,9 @@ async def keep_sampling(metrics: Metrics, store: SqliteStore, settings: GatewayS
         metrics.store_bytes.set(database.stat().st_size)
         metrics.disk_free_bytes.set(free_bytes(database.parent))
         metrics.ledger_size.set(store.checkpoint().size)
+        oldest_at_ms = await asyncio.to_thread(oldest_owed_at_ms, database)
+        age_s = 0.0 if oldest_at_ms is None else max(0.0, (wall_ms() - oldest_at_ms) / 1000)
+        metrics.oldest_undelivered_age_seconds.set(age_s)
         await asyncio.sleep(SAMPLE_S)
 
 

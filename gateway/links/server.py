@@ -120,7 +120,8 @@ class Gateway:
     async def _serve(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         peer = self._exchange.peer(connection.spki_sha256)
         if peer is None:
-            raise ProblemError("endpoint-unknown", final=True)
+            edition = self._exchange.hello().edition
+            raise ProblemError("endpoint-unknown", f"your certificate is not in edition {edition}", final=True)
         if (request.method, request.path) == ("GET", LINK_PATH):
             return await self._websocket.serve(request, connection, peer)
         serve, segments = self._api.routes.find(request.method, request.path)

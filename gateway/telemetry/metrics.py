@@ -20,7 +20,6 @@ ANSWERS = ("receipt", "busy", "invalid", "unauthenticated", "forbidden")
 CLOSES = ("peer", "drain", "revoked", "protocol", "slow", "overload", "fault", "superseded", "diverged")
 HANDSHAKE_FAILURES = ("no-certificate", "untrusted", "not-in-date", "purpose", "protocol", "other")
 FAILURES = ("expired", "withdrawn", "key-compromised", "undecipherable", "refused", "attempts-exhausted")
-STAGES = ("verify", "policy", "commit")
 CERTIFICATES = ("server", "client-authority")
 
 # The library ships this function without types.
@@ -79,8 +78,6 @@ class Metrics:
         self.oldest_undelivered_age_seconds = self._gauge(
             "oldest_undelivered_age_seconds", "Age of the oldest delivery that is still owed."
         )
-        stages = self._labelled_histogram("stage_duration_seconds", "Time in one stage, sampled.", "stage")
-        self.stage_duration_seconds = {name: stages.labels(name) for name in STAGES}
 
     def _define_state(self) -> None:
         self.ready = self._gauge("ready", "1 if the gateway can verify, decide, commit and sign.")
@@ -136,9 +133,6 @@ class Metrics:
 
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"accord_{name}", help_text, registry=self.registry, buckets=buckets)
-
-    def _labelled_histogram(self, name: str, help_text: str, label: str) -> Histogram:
-        return Histogram(f"accord_{name}", help_text, (label,), registry=self.registry, buckets=BUCKETS_S)
 
 
 def _children(counter: Counter, names: tuple[str, ...]) -> dict[str, Counter]:

@@ -61,7 +61,7 @@ def test_threat_N4_certificate_that_is_not_listed_is_named(served: Served, endpo
     code, text = connect(endpoint, served.gateway.url)
 
     assert code == 77
-    assert "your certificate is not in the edition that the gateway has in force" in text
+    assert "your certificate is not in edition 1" in text
     assert pki.certificate_spki_sha256((endpoint.parent / "tls" / "cert.pem").read_bytes()) in text
     assert "remedy: have the digest of the certificate's public key listed in the directory" in text
 

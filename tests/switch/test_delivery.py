@@ -7,8 +7,11 @@ from msgspec.structs import replace
 
 from gateway.crypto.digests import encode_base64url
 from gateway.domain.session import CloseReason
+from gateway.store.sqlite.engine import DATABASE
+from gateway.store.sqlite.oldest import oldest_owed_at_ms
 from gateway.switch.limits import SwitchLimits
 from gateway.switch.upkeep import keep_expiring, review_spool
+from tests.federation import now_ms
 from tests.switch.bench import Bench, header_digest, until
 
 
@@ -190,3 +193,21 @@ async def test_after_a_restart_what_was_admitted_is_delivered_once(bench: Bench)
     await until(recipient.deliveries, 5)
 
     assert [item.header_sha256 for item in recipient.deliveries] == [header_digest(raw) for raw in raws]
+
+
+async def test_age_of_the_oldest_delivery_is_told_while_something_is_owed(bench: Bench) -> None:
+    """S-16: `oldest_undelivered_age_seconds` has a truth behind it: when the oldest owed message was admitted."""
+    database = bench.folder / DATABASE
+    sender = bench.connect("cz-police")
+    nothing = oldest_owed_at_ms(database)
+    begun_ms = now_ms()
+    bench.exchange.submit(sender, 0, "message", bench.envelope())
+    bench.exchange.submit(sender, 1, "message", bench.envelope())
+    await until(sender.answers, 2)
+
+    oldest = oldest_owed_at_ms(database)
+
+    assert nothing is None
+    assert oldest is not None
+    assert begun_ms <= oldest <= now_ms()
+    assert bench.store.commit_s() > 0

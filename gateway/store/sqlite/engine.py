@@ -153,6 +153,10 @@ class SqliteStore:
         """Return how many items wait for their commit; for metrics."""
         return self._writer.queued()
 
+    def commit_s(self) -> float:
+        """Return the seconds that the newest reported commit took, with its sync; for metrics."""
+        return self._writer.commit_s
+
     def log_bytes(self) -> int:
         """Return the size of the write-ahead log at its last check; for metrics."""
         return self._writer.log_bytes()

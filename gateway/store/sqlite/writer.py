@@ -80,6 +80,8 @@ class Writer(Generic[Work, Outcome]):
         self._work_bytes = 0
         self._growth = GROWTH_GUESS
         self.failure: LedgerError | None = None
+        # Seconds that the commit took whose batch is being reported; for metrics.
+        self.commit_s = 0.0
         self._ended: Future[None] = loop.create_future()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -202,11 +204,12 @@ class Writer(Generic[Work, Outcome]):
         connection = self._connection
         works = [work for work, _ in batch]
         size_bytes = sum(size for _, size in batch)
+        begun_at = monotonic()
         connection.execute("BEGIN IMMEDIATE")
         outcome = self._apply(connection, works)
         connection.execute("COMMIT")
         self._closed_at = monotonic()
-        self._call(self._reported, works, outcome, size_bytes)
+        self._call(self._reported, works, outcome, size_bytes, self._closed_at - begun_at)
         if self._settle is not None:
             self._settle()
         self._work_bytes += size_bytes
@@ -244,7 +247,8 @@ class Writer(Generic[Work, Outcome]):
 
     # Back on the loop.
 
-    def _reported(self, works: Sequence[Work], outcome: Outcome, size_bytes: int) -> None:
+    def _reported(self, works: Sequence[Work], outcome: Outcome, size_bytes: int, commit_s: float) -> None:
+        self.commit_s = commit_s
         self._items -= len(works)
         self._bytes -= size_bytes
         if not self._abandoned:
