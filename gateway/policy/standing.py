@@ -74,8 +74,6 @@ class Bond(Struct, frozen=True):
         """Return the interval around `at_ms` in which nothing restricts the pair, or None."""
         low, high = self.begin_ms, min(self.end_ms, self.superseded_ms)
         for window in self.windows:
-            if window.start_ms <= at_ms < window.end_ms:
-                return None
             if at_ms < window.start_ms:
                 high = min(high, window.start_ms)
             else:

@@ -9,6 +9,7 @@ from gateway.policy.agreements import read_law
 from gateway.policy.decide import Judge
 from gateway.policy.ground import Ground, make_room
 from gateway.policy.rules.registry import HOUSE, OWN, SOURCED, Rules
+from gateway.policy.standing import FOREVER_MS
 from tests.policy.told import SYSTEMS, UKRAINE, c01, caricc, cz, under
 from tests.policy.world import (
     AGREEMENTS,
@@ -116,6 +117,13 @@ def test_one_notification_of_two_does_not_bring_caricc_into_force() -> None:
     assert rules(under(undated, caricc()).decide()) == {"CA-21"}
 
 
+def test_one_notification_of_two_does_not_bring_cz_kz_into_force() -> None:
+    """CZ-42: the last notification counts, so both must be there, whichever is missing."""
+    for first, second in (("2024-01-15", None), (None, "2024-01-15")):
+        entries = (notified("cz-kz", "CZ", first), notified("cz-kz", "KZ", second))
+        assert rules(under(entries, cz()).decide()) == {"CZ-42"}
+
+
 def test_armenia_and_moldova_stay_under_2001_while_only_armenia_is_a_party_of_2018() -> None:
     """Trap 4, C8-36: pairwise; the refusal under 2018 names the instrument that does govern (CZ-39)."""
     refused = decide(header("am-police", "md-police", "cis-2018"))
@@ -181,6 +189,10 @@ def test_suspension_begins_and_ends_with_the_first_millisecond_of_a_day() -> Non
 
     for each in (judge, plain):
         assert [decide(message, by=each, at_ms=edge).permitted for edge in edges] == [True, False, False, True]
+    bond = judge.ground.bond(law().agreements["cz-kz"], "CZ", "KZ")
+    assert bond.clear(edges[0]) == (at("2020-01-01", 0), at("2026-03-17", 0))
+    assert bond.clear(edges[1]) is None
+    assert bond.clear(edges[3]) == (at("2026-04-17", 0), FOREVER_MS)
     # However the quick path meets the edges: a lane is remembered only for its own interval.
     assert [decide(message, by=judge, at_ms=edge).permitted for edge in reversed(edges)] == [True, False, False, True]
 
@@ -349,8 +361,8 @@ def test_agreement_that_the_edition_does_not_list_cannot_be_cited() -> None:
     assert codes(decide(cz().header, by=judge)) == {"agreement-unknown"}
 
 
-def test_missing_or_altered_law_stops_everything() -> None:
-    """Threat O4: one agreement file swapped or removed closes the gateway, not only that agreement."""
+def test_threat_o4_missing_or_altered_law_stops_everything() -> None:
+    """O4: one agreement file swapped or removed closes the gateway, not only that agreement."""
     swapped = Judge(directory(law_digests={**law().digests, "cis-2018": digest("other")}), law())
     removed = Judge(directory(law_digests={**law().digests, "cis-1993": digest("gone")}), law())
 

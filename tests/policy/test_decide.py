@@ -18,8 +18,10 @@ from gateway.domain.agreement import (
     Confidentiality,
     Form,
     Kinds,
+    Language,
     OtherUse,
     Purposes,
+    SpecialCategories,
     Subjects,
     ThirdParty,
 )
@@ -215,6 +217,22 @@ def test_clause_that_only_records_neither_refuses_nor_flags() -> None:
 
 def _of(agreement: str) -> tuple[Any, ...]:
     return law().agreements[agreement].clauses
+
+
+def test_two_clauses_of_one_kind_both_hold_on_either_path() -> None:
+    """Every clause that concerns a message applies: a second, narrower one is not hidden behind the first."""
+    languages = Language(rule="CZ-22", article="x", basis="policy", languages=("en", "cs"))
+    categories = SpecialCategories(rule="CZ-24", article="x", basis="policy", categories=("health",))
+    doubled = replace(law().agreements["cz-kz"], clauses=(*_of("cz-kz"), languages, categories))
+    both = Law({**law().agreements, "cz-kz": doubled}, law().digests)
+    health = label(special_categories=("health",), necessity="identification")
+    religion = label(special_categories=("religion",), necessity="identification")
+    for rules_ in (RULES, Rules(HOUSE, OWN, SOURCED)):
+        judging = Judge(directory(), both, rules_)
+        assert decide(cz(label=health).header, by=judging).permitted
+        assert codes(decide(cz(label=religion).header, by=judging)) == {"special-category-unknown"}
+        assert codes(decide(cz(language="cs").header, by=judging)) == {"language"}
+        assert codes(decide(cz(language="ru").header, by=judging)) == {"language"}
 
 
 def test_should_flags_and_never_refuses() -> None:

@@ -287,3 +287,16 @@ def test_provider_that_left_the_directory_still_protects_its_information() -> No
 
     assert "CZ-33" in rules(told.decide())
     assert law().agreements["cz-kz"].id in directory().law
+
+
+def test_threat_u5_only_the_provider_marks_its_information_lower() -> None:
+    """U5: what is built on a confidential source is confidential, one link further too; its provider may lower it."""
+    given = czech(label=label(level="confidential"))
+    carrier = source("carrier", "kz-police", "kz-mvd", "internal-kz", sources=(given.header_sha256,))
+    onward = header("kz-mvd", "cz-police", "cz-kz", sources=(carrier.header_sha256,))
+    own = header("cz-police", "kz-mvd", "cz-kz", sources=(given.header_sha256,))
+
+    assert codes(passing(given, "cz-police", "cz-kz").decide()) == {"label-lowered"}
+    assert codes(decide(onward, given, carrier)) == {"label-lowered"}
+    assert passing(given, "cz-police", "cz-kz", label=label(level="confidential")).decide().permitted
+    assert decide(own, given).permitted
