@@ -85,15 +85,17 @@ def _refuse_syncs(_: House, gateway: Running) -> None:
     gateway.signal(signal.SIGUSR1)
 
 
-@pytest.mark.parametrize("refuse", [_refuse_growth, _refuse_syncs], ids=["write", "sync"])
+@pytest.mark.parametrize(
+    ("refuse", "purpose"), [(_refuse_growth, "administrative"), (_refuse_syncs, "detection")], ids=["write", "sync"]
+)
 async def test_threat_D2_failed_write_or_sync_latches_exits_74_and_recovers(
-    tmp_path: Path, refuse: Callable[[House, Running], None]
+    tmp_path: Path, refuse: Callable[[House, Running], None], purpose: str
 ) -> None:
-    """D2: the kernel fails one write or sync: nobody gets a receipt any more, exit 74, and a restart finds it all."""
+    """D2: the kernel fails a write of the log, or a sync: nobody gets a receipt any more, exit 74, nothing is lost."""
     house = House(tmp_path / "house", 1, NO_WATERMARK)
     program = (sys.executable, "-m", "tests.system.refusing_syncs")
     with tended(Wrapped(house.config, tmp_path / "log", program=program)) as gateway:
-        receipts = await _load_until_it_ends(house, gateway, lambda: refuse(house, gateway))
+        receipts = await _load_until_it_ends(house, gateway, lambda: refuse(house, gateway), purpose)
         (event,) = [event for event in gateway.events() if event["event"] == "ledger-failed"]
         assert event["exit_code"] == 74
     with house.running() as gateway:
@@ -102,20 +104,24 @@ async def test_threat_D2_failed_write_or_sync_latches_exits_74_and_recovers(
 
 
 async def _load_until_it_ends(
-    house: House, gateway: Running, trouble: Callable[[], None] = lambda: None
+    house: House, gateway: Running, trouble: Callable[[], None] = lambda: None, purpose: str = "detection"
 ) -> dict[bytes, bytes | None]:
-    """Submit until the gateway ends itself with 74; return every envelope with the receipt it got, if any."""
+    """Submit until the gateway ends itself with 74; return every envelope with the receipt it got, if any.
+
+    `purpose` is that of the messages after the first batch: what is refused for it is recorded without a body.
+    """
     sender, recipient = house.senders[0], house.recipients[0]
     sent: dict[bytes, bytes | None] = {}
     async with calling(house, sender) as caller:
         while caller.closed is None:
-            raws = [house.envelope(sender, recipient, SIZED) for _ in range(BATCH)]
+            purposes = (purpose if sent else "detection",)
+            raws = [house.envelope(sender, recipient, SIZED, purposes=purposes) for _ in range(BATCH)]
             sent.update(dict.fromkeys(raws))
             with suppress(ConnectionError):
                 numbers = await caller.put(*raws)
                 await eventually(partial(caller.settled, numbers))
                 answers = zip(raws, map(caller.answers.get, numbers), strict=True)
-                sent.update({raw: answer.body for raw, answer in answers if answer and answer.permitted})
+                sent.update({raw: answer.body for raw, answer in answers if answer and answer.kind == "receipt"})
             if len(sent) == BATCH:
                 trouble()
     assert gateway.process.wait(WITHIN_S) == 74, gateway.output()
@@ -125,19 +131,19 @@ async def _load_until_it_ends(
 
 
 async def _nothing_is_lost(house: House, gateway: Running, sent: dict[bytes, bytes | None]) -> None:
-    """After a new start: the same receipts, and every message delivered and its end told once."""
+    """After a new start: the same receipts, and every permitted message delivered and its end told once."""
     sender, recipient = house.senders[0], house.recipients[0]
-    raws = list(sent)
+    permitted: list[bytes] = []
     async with calling(house, recipient) as hearer, calling(house, sender) as caller:
-        for first in range(0, len(raws), BATCH):
-            chunk = raws[first : first + BATCH]
-            answers = await caller.submit(*chunk)
-            assert all(answer.permitted for answer in answers)
-            for raw, answer in zip(chunk, answers, strict=True):
-                assert sent[raw] in (None, answer.body)
-                assert house.receipt(answer.body, raw).record.outcome == "permitted"
-            await eventually(lambda: len(hearer.deliveries) >= first + len(chunk))  # noqa: B023  It is awaited here.
-            assert (await hearer.acknowledge(sender, digests(hearer.deliveries)[first:])).permitted
-        await eventually(lambda: len(caller.evidence) == len(raws))
-        assert sorted(digests(hearer.deliveries)) == sorted(map(header_digest, raws))
+        for raw, receipt in sent.items():
+            (answer,) = await caller.submit(raw)
+            assert receipt in (None, answer.body)
+            outcome = house.receipt(answer.body, raw).record.outcome
+            assert outcome == ("permitted" if answer.permitted else "refused")
+            permitted += [header_digest(raw)] * answer.permitted
+        await eventually(lambda: len(hearer.deliveries) >= len(permitted))
+        assert sorted(digests(hearer.deliveries)) == sorted(permitted)
+        for first in range(0, len(permitted), BATCH):
+            assert (await hearer.acknowledge(sender, permitted[first : first + BATCH])).permitted
+        await eventually(lambda: len(caller.evidence) == len(permitted))
     assert gateway.end() == 0, gateway.output()
