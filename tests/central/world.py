@@ -90,11 +90,14 @@ class World:
             try:
                 yield node
             finally:
-                await database.close()
                 if not running.cancel():
                     # It ended by itself: say why.
                     await running
-                await asyncio.wait({running})
+                while not running.done():
+                    # A TaskGroup of Python 3.11 that fails in the same moment loses a cancellation.
+                    running.cancel()
+                    await asyncio.wait({running}, timeout=0.1)
+                await database.close()
 
     def record(self, owner: str, *changes: Change) -> Post:
         """Return a message by which `owner` changes its records."""
