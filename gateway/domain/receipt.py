@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from gateway.domain.decision import EditionRef, Reason
 from gateway.domain.names import Code, Digest, Milliseconds, Origin, Text
 
-# ETSI EN 319 522-1 clause 6, in our spelling.
+# S-10 (ETSI EN 319 522-1, clause 6), in our spelling.
 Event = Literal[
     "submission-acceptance",
     "submission-rejection",
