@@ -22,7 +22,7 @@ from gateway.policy.decide import Judge
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse, Store
 from gateway.switch.in_force import InForce
 
-# One verified root is remembered for each batch that a sender has under way; 160 bytes each.
+# One verified root is remembered for each batch that a sender has under way.
 VERIFIED_ROOTS_MAX = 65_536
 
 

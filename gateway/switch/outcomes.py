@@ -71,7 +71,9 @@ class Outcomes:
             self.duplicates += 1
             return
         if not done.permitted:
-            for reason in work.decision.reasons:
+            # Permitted by policy and refused by the store: a consent that could not be booked, or a used id.
+            recorded = work.decision if work.decision.reasons else work.otherwise or work.reused
+            for reason in recorded.reasons:
                 self.refused[reason.code] = self.refused.get(reason.code, 0) + 1
             return
         self.permitted += 1

@@ -156,3 +156,16 @@ async def test_status_is_for_the_originator_alone(bench: Bench) -> None:
     assert draft_id == sender.answers[0].body
     assert bench.store.receipt_by_header("caricc", header_digest(raw)) is None
     assert encode_base64url(header_digest(raw)) not in str(sender.answers[0].detail)
+
+
+async def test_refusal_by_the_store_is_counted_with_its_reason(bench: Bench) -> None:
+    """S-16: what policy permitted and the store refused (an id used before) appears among the decisions."""
+    sender = bench.connect("cz-police")
+    draft = bench.federation.draft("cz-police")
+
+    for number, text in enumerate((b"one", b"two")):
+        raw = bench.federation.seal(draft, ["kz-mvd"], text, bench.directory)
+        bench.exchange.submit(sender, number, "message", raw)
+    await until(sender.answers, 2)
+
+    assert [code for outcomes in bench.outcomes for code in outcomes.refused] == ["id-reused"]
