@@ -34,7 +34,7 @@ class Meter:
         self.evidenced = 0
         self.busy = 0
         self.latencies_s: list[float] = []
-        self.sample: list[tuple[bytes, bytes]] = []
+        self.sample: list[bytes] = []
 
 
 async def connect(session: aiohttp.ClientSession, url: str, context: ssl.SSLContext) -> ClientWebSocketResponse:
@@ -116,7 +116,7 @@ class Sender:
                 else:
                     meter.refused += 1
             if len(meter.sample) < 1_000:
-                meter.sample.append((b"", frame.items[0].body))
+                meter.sample.append(frame.items[0].body)
             self._room.set()
             if not self._sent_at:
                 self._idle.set()
@@ -145,7 +145,8 @@ class Recipient:
             if isinstance(frame, frames.Deliveries):
                 self._meter.delivered += len(frame.items)
                 for begin in range(0, len(frame.items), ACKNOWLEDGE_TOGETHER):
-                    await self._acknowledge(socket, [i.header_sha256 for i in frame.items[begin : begin + 64]])
+                    some = frame.items[begin : begin + ACKNOWLEDGE_TOGETHER]
+                    await self._acknowledge(socket, [item.header_sha256 for item in some])
 
     async def _acknowledge(self, socket: ClientWebSocketResponse, digests: list[bytes]) -> None:
         at_ms = time.time_ns() // 1_000_000

@@ -21,11 +21,12 @@ import aiohttp
 
 from benchmarks.machine import Verification, describe
 from benchmarks.peers import Meter, Recipient, Sender, connect
+from gateway.cli.demo_files import free_ports
 from gateway.crypto.digests import sha256
 from gateway.crypto.envelope import decode_envelope
 from gateway.crypto.receipt import verify_receipt
 from gateway.crypto.sealing import Letter, message_id, recipient_key, seal, seal_batch
-from tests.deployment import Deployment, free_ports
+from tests.deployment import Deployment
 from tests.federation import NETWORK, ORIGIN, now_ms
 
 PAIRS = 20
@@ -128,7 +129,7 @@ async def fill(deployment: Deployment, prepared: list[list[bytes]], meter: Meter
 def queued(messages: int) -> str:
     """Return what the gateway's memory was with so many messages queued."""
     with tempfile.TemporaryDirectory() as name:
-        deployment = Deployment(Path(name), PAIRS, *free_ports())
+        deployment = Deployment(Path(name), PAIRS, *free_ports(2))
         prepared = prepare(deployment, messages, 32)
         gateway = deployment.start(GATEWAY_CORE)
         meter = Meter()
@@ -151,7 +152,7 @@ async def sample(meter: Meter, watch: Process, windows: list[tuple[float, int, f
 def check_sample(deployment: Deployment, meter: Meter) -> int:
     """Verify the sampled receipts; return how many."""
     gateways = {ORIGIN: deployment.federation.checkpoint_key.public}
-    for _, receipt in meter.sample:
+    for receipt in meter.sample:
         verify_receipt(receipt, object_sha256=None, gateways=gateways, network=NETWORK)
     return len(meter.sample)
 
@@ -159,7 +160,7 @@ def check_sample(deployment: Deployment, meter: Meter) -> int:
 def run(messages: int, together: int, interval_s: float | None) -> tuple[float, str]:
     """Run once on a fresh gateway; return messages a second at the median, and what is to be printed."""
     with tempfile.TemporaryDirectory() as name:
-        deployment = Deployment(Path(name), PAIRS, *free_ports())
+        deployment = Deployment(Path(name), PAIRS, *free_ports(2))
         prepared = prepare(deployment, messages, together)
         gateway = deployment.start(GATEWAY_CORE)
         units: multiprocessing.Queue[float] = multiprocessing.Queue()

@@ -1,7 +1,6 @@
 """A federation of many authorities and a gateway of it, as files in a folder: for load, and for being killed."""
 
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,14 +17,6 @@ from tests.federation import NETWORK, ORIGIN, ROOT, Federation, Member, now_ms
 READY_S = 20.0
 # Links and inspection each say when they listen.
 LISTENERS = 2
-
-
-def free_ports() -> tuple[int, int]:
-    """Return two free loopback ports."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
 
 
 class Deployment:

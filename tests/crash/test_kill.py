@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.demo_files import free_ports
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.receipt import verify_receipt
 from gateway.store.verify import verify_ledger
 from tests.crash.clients import Pair, Recipient, Sender, play
-from tests.deployment import Deployment, free_ports
+from tests.deployment import Deployment
 from tests.federation import NETWORK, ORIGIN
 
 PAIRS = 2
@@ -35,7 +36,7 @@ def test_kills_under_load_lose_nothing_and_double_nothing(tmp_path: Path, cycles
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    deployment = Deployment(tmp_path, PAIRS, *free_ports())
+    deployment = Deployment(tmp_path, PAIRS, *free_ports(2))
     pairs = _pairs(deployment, messages // PAIRS)
     for _ in range(cycles):
         gateway = deployment.start()

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 from msgspec.structs import replace
 
+from gateway.cli.demo_files import free_ports
 from gateway.crypto.digests import sha256
 from gateway.crypto.envelope import decode_envelope
 from gateway.crypto.receipt import verify_receipt
@@ -20,7 +21,7 @@ from gateway.store.verdict import Report
 from gateway.store.verify import verify_ledger
 from gateway.wire import tls
 from tests.app.processes import Running
-from tests.deployment import Deployment, free_ports
+from tests.deployment import Deployment
 from tests.federation import NETWORK, ORIGIN, Member, now_ms
 
 Change = Callable[[Edition], Edition]
@@ -31,7 +32,7 @@ class House:
 
     def __init__(self, folder: Path, pairs: int, settings: str = "", change: Change = lambda edition: edition) -> None:
         """Write every file; `settings` lie over `gateway.toml`, `change` makes the first edition."""
-        self._made = Deployment(folder, pairs, *free_ports())
+        self._made = Deployment(folder, pairs, *free_ports(2))
         self.folder = folder
         self.config = folder / "gateway.toml"
         self.data = folder / "data"
