@@ -54,5 +54,5 @@ if [ ! -x .venv/bin/python ] || [ ! .venv/stamp -nt uv.lock ] || [ ! .venv/stamp
     UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --quiet --locked --compile-bytecode --python "$python"
     touch .venv/stamp
 fi
-# Processes start a second faster with bytecode, and some environments tell Python not to write any.
+# Processes start faster with bytecode, and some environments tell Python not to write any.
 env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m compileall -q gateway tests benchmarks

@@ -2,7 +2,7 @@
 
 A header has some twenty names with a pattern, and nearly all of them come again in the next message. So they are
 read without their patterns and looked up among names that matched before; only a header with a new name is read
-again with every pattern (msgspec calls one regular expression a field: it was a third of `open_envelope`).
+again with every pattern, for which msgspec calls one regular expression a field.
 """
 
 import functools

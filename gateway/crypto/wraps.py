@@ -107,7 +107,7 @@ def _public_key(suite: int, public: bytes) -> X25519PublicKey | MLKEM768X25519Pu
     )
 
 
-# Expanding a seed costs a third of an unwrap; an authority holds a handful of keys.
+# Expanding a seed is a good part of an unwrap; an authority holds a handful of keys.
 @lru_cache(maxsize=16)
 def _private_key(suite: int, private: bytes) -> X25519PrivateKey | MLKEM768X25519PrivateKey:
     return X25519PrivateKey.from_private_bytes(private) if suite == 1 else MLKEM768X25519PrivateKey(*_expand(private))

