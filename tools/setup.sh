@@ -51,7 +51,7 @@ if [ ! -x .venv/bin/python ] || [ ! .venv/stamp -nt uv.lock ] || [ ! .venv/stamp
     say "packages from uv.lock, hash-checked"
     # The system's certificate store, where there is one: it knows the proxy of the house.
     if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"; fi
-    UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --quiet --locked --compile-bytecode --python "$python"
+    UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --quiet --locked --all-extras --compile-bytecode --python "$python"
     touch .venv/stamp
 fi
 # Processes start faster with bytecode, and some environments tell Python not to write any.
