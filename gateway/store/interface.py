@@ -6,6 +6,10 @@ item that is new, signs one checkpoint for the batch *after* the commit, and onl
 reports. What was reported survives SIGKILL and power loss; what was not may be whole or absent.
 
 Recorded time never goes back: an engine raises `at_ms` to the last recorded time where a clock did.
+
+Several gateways may share one store, each with a ledger of its own (PostgreSQL). Then `attend` says who is connected
+here, `on_wakeup` says for whom of them something lies ready that was committed elsewhere, and a delivery is leased to the
+gateway whose `BookAttempt` came first. An engine for one gateway has nothing to wake and nothing to lease.
 """
 
 from collections.abc import Callable, Sequence
@@ -99,8 +103,9 @@ class FailDelivery(Struct, frozen=True):
 class BookAttempt(Struct, frozen=True):
     """Count one more attempt of a delivery before the peer is called. No leaf.
 
-    `Committed.permitted` is False when the delivery has ended meanwhile or one of `consents` was revoked: then the
-    peer must not be called. Decision and attempt are one transaction (wire.md, "Consent").
+    `Committed.permitted` is False when the delivery has ended meanwhile, one of `consents` was revoked, or another gateway
+    has taken the delivery since `lease` was read: then the peer must not be called. Decision, attempt and lease are one
+    transaction (wire.md, "Consent").
     """
 
     index: int
@@ -108,6 +113,7 @@ class BookAttempt(Struct, frozen=True):
     at_ms: int
     token: object
     consents: tuple[bytes, ...] = ()
+    lease: int = 0
 
 
 class RecordEdition(Struct, frozen=True):
@@ -145,7 +151,9 @@ class Committed(Struct, frozen=True):
 class Pending(Struct, frozen=True):
     """One delivery that is still owed: enough to judge and dispatch it again.
 
-    `envelope` is pruned to this recipient's wrap.
+    `envelope` is pruned to this recipient's wrap. `index` names the message in this store, for `BookAttempt` and
+    `FailDelivery`: its ledger index, where gateways share a store together with the number of the ledger. `lease` is the
+    fencing token of the delivery, to be handed back in `BookAttempt`; it rises whenever a gateway takes the delivery.
     """
 
     index: int
@@ -157,6 +165,7 @@ class Pending(Struct, frozen=True):
     header: bytes
     envelope: bytes
     receipt: bytes
+    lease: int = 0
 
 
 class DeliveryStatus(Struct, frozen=True):
@@ -197,6 +206,23 @@ class Store(Protocol):
         """Have `report` called on the event loop, once a batch, in the order of `put`."""
         ...
 
+    def attend(self, authorities: frozenset[str]) -> None:
+        """Name everybody who has a session here now, in place of who was named before.
+
+        What is admitted here for them is leased to this gateway at once; what was leased for those who left is free for
+        the gateway that they went to. Call it whenever an authority's first session comes or its last one goes.
+        """
+        ...
+
+    def on_wakeup(self, wake: Callable[[frozenset[str]], None]) -> None:
+        """Have `wake` called on the event loop with attended authorities for whom something lies ready here.
+
+        It was committed by another gateway, or its lease has lapsed: read `pending` from the beginning (an earlier place
+        may have been filled later) and `evidence` behind the cursor. It is a hint: there may be nothing after all, and
+        the engine asks the database itself every few seconds in case one was missed.
+        """
+        ...
+
     def checkpoint(self) -> Checkpoint:
         """The newest signed checkpoint."""
         ...
@@ -214,7 +240,10 @@ class Store(Protocol):
         ...
 
     def pending(self, recipient: str, after: tuple[int, int] | None, limit: int) -> list[Pending]:
-        """Deliveries owed to `recipient`, ordered by (urgency, index), from beyond `after`."""
+        """Deliveries owed to `recipient` by urgency, then by age, from beyond `after`, the (urgency, index) of a row.
+
+        Those that another gateway is delivering under a live lease are left out.
+        """
         ...
 
     def pending_recipients(self) -> list[str]:

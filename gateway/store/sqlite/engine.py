@@ -129,6 +129,12 @@ class SqliteStore:
         """Have `report` called on the event loop, once a batch, in the order of `put`."""
         self._report = report
 
+    def attend(self, authorities: frozenset[str]) -> None:
+        """Do nothing: nobody else could deliver."""
+
+    def on_wakeup(self, wake: Callable[[frozenset[str]], None]) -> None:
+        """Do nothing: nobody else commits here, and what was committed was reported."""
+
     async def close(self) -> None:
         """Commit what is queued, then let the directory go.
 
