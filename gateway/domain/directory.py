@@ -30,6 +30,11 @@ EDITION_BYTES_MAX = 8 * 1024 * 1024
 PartyClass = Literal["state", "un-body", "global", "regional", "national-authority", "private"]
 LinkKind = Literal["endpoint", "broker", "relay"]
 KeyStatus = Literal["active", "superseded", "compromised"]
+Unit = Literal["core", "non-core", "specialised", "organisation"]
+# What an authority is in INTERPOL's terms (CA-28); `unclassified` is refused wherever a class is asked for.
+EntityClass = Literal["unclassified", "ncb", "national-entity", "authorized-international-entity", "private"]
+# As what a signatory signs; `authorised`: a person authorised to carry out interaction (C8-07, C1-10).
+Office = Literal["head", "deputy", "head-of-specialised", "authorised", "expert"]
 
 
 class KeyEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,12 +54,17 @@ class KeyEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EndpointEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """A technical connection of an authority: the SPKI digest of its client certificate."""
+    """A technical connection of an authority: the SPKI digest of its client certificate.
+
+    `security_profile` is what the authority attested to meet, on `attested_on` (CA-29).
+    """
 
     spki_sha256: Digest
     link: LinkKind
     clearance: Level
     revoked: bool
+    security_profile: Code | None = None
+    attested_on: Day | None = None
 
 
 class Mandate(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,7 +88,7 @@ class Authority(Struct, frozen=True, forbid_unknown_fields=True):
     id: AuthorityId
     party: PartyId
     title: Text
-    unit: Literal["core", "non-core", "specialised", "organisation"]
+    unit: Unit
     mandate: Mandate
     clearance: Level
     suite_min: Literal[1, 2]
@@ -86,6 +96,7 @@ class Authority(Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[KeyEntry, ...]
     endpoints: tuple[EndpointEntry, ...]
     revoked: bool
+    entity: EntityClass = "unclassified"
 
 
 class Party(Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +124,13 @@ class Exit(Struct, frozen=True, forbid_unknown_fields=True):
     chosen_on: Day | None
 
 
+class Consented(Struct, frozen=True, forbid_unknown_fields=True):
+    """When the depositary received one party's consent to another's accession (C1-24)."""
+
+    party: PartyId
+    received_on: Day
+
+
 class Adherence(Struct, frozen=True, forbid_unknown_fields=True):
     """The status of one party under one agreement. Signed is not notified, notified is not in force.
 
@@ -131,6 +149,7 @@ class Adherence(Struct, frozen=True, forbid_unknown_fields=True):
     reservations: tuple[Code, ...]
     accepted: tuple[Code, ...]
     pending: bool = False
+    consented: tuple[Consented, ...] = ()
 
 
 class Channel(Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,6 +158,36 @@ class Channel(Struct, frozen=True, forbid_unknown_fields=True):
     agreement: Code
     between: tuple[Text, Text]
     basis: Text
+
+
+class Signatory(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may sign for an authority beside its message key: a key of role `signatory`, never a name.
+
+    `agreement` None: under every instrument. `towards` empty: towards everybody; else these authorities.
+    """
+
+    authority: AuthorityId
+    key: KeyId
+    office: Office
+    agreement: Code | None
+    towards: tuple[AuthorityId, ...]
+
+
+class Block(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a party's own law or another of its treaties forbids its authorities to send or receive (CZ-46).
+
+    `law` cites it. A message is blocked if it meets every list that is not empty: `directions`, its `kinds`,
+    `subjects`, `purposes`, special `categories`, the `parties` at the other side.
+    """
+
+    party: PartyId
+    law: Text
+    directions: Annotated[tuple[Literal["send", "receive"], ...], Meta(min_length=1, max_length=2)]
+    kinds: tuple[Code, ...]
+    subjects: tuple[Code, ...]
+    purposes: tuple[Code, ...]
+    categories: tuple[Code, ...]
+    parties: tuple[PartyId, ...]
 
 
 class GatewayEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -212,6 +261,8 @@ class Edition(Struct, frozen=True, forbid_unknown_fields=True):
     adherences: tuple[Adherence, ...]
     channels: tuple[Channel, ...]
     grants: SignedGrants | None
+    signatories: tuple[Signatory, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
 
 class ListedKey(Struct, frozen=True):
@@ -241,6 +292,12 @@ class Directory:
         self.adherences = {(entry.agreement, entry.party): entry for entry in edition.adherences}
         self.law = {entry.agreement: entry.sha256 for entry in edition.law}
         self.gateways = {entry.origin: entry for entry in edition.gateways}
+        self.signatories: dict[str, tuple[Signatory, ...]] = {}
+        for signatory in edition.signatories:
+            self.signatories[signatory.key] = (*self.signatories.get(signatory.key, ()), signatory)
+        self.blocks: dict[str, tuple[Block, ...]] = {}
+        for block in edition.blocks:
+            self.blocks[block.party] = (*self.blocks.get(block.party, ()), block)
         self.grants_document = grants
         self.grants = {(grant.authority, grant.database): grant for grant in (grants.grants if grants else ())}
 

@@ -9,7 +9,8 @@ from gateway.domain.statement import Consent
 class SourceFact(Struct, frozen=True):
     """An admitted message that somebody cites; its originator is the provider.
 
-    `sources` are the digests it cited itself: a chain keeps its first provider.
+    `sources` are the digests it cited itself: a chain keeps its first provider. `accepted`: authorities whose
+    admitted `acceptance` answers it, so that conditions which bind once accepted bind them (C8-24, C1-14).
     """
 
     header_sha256: str
@@ -25,6 +26,7 @@ class SourceFact(Struct, frozen=True):
     sources: tuple[str, ...]
     admitted_at_ms: int
     withdrawn: bool
+    accepted: tuple[str, ...] = ()
 
 
 class ConsentFact(Struct, frozen=True):

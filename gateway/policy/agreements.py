@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from gateway.domain.agreement import (
-    Agreement,
+from gateway.domain.agreement import Agreement
+from gateway.domain.clause import (
     Clause,
     Conditions,
     Confidentiality,

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from gateway.domain.agreement import Agreement, Clause, Effect
+from gateway.domain.agreement import Agreement
+from gateway.domain.clause import Clause, Effect
 from gateway.domain.decision import Reason
 from gateway.domain.directory import Authority
 from gateway.domain.facts import ConsentFact, Facts, SourceFact

@@ -5,7 +5,7 @@ A consent that is unknown and one that was given to somebody else are one and th
 
 from collections.abc import Set as AbstractSet
 
-from gateway.domain.agreement import Clause
+from gateway.domain.clause import Clause
 from gateway.domain.facts import ConsentFact, SourceFact
 from gateway.policy.case import Case, Findings, breach, consent_fault, demand, listed
 

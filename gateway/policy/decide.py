@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from gateway.domain.agreement import Effect
+from gateway.domain.clause import Effect
 from gateway.domain.decision import Decision, Reason
 from gateway.domain.directory import Directory
 from gateway.domain.facts import Facts

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from gateway.domain.agreement import Effect
+from gateway.domain.clause import Effect
 from gateway.domain.decision import Basis, EditionRef, Reason
 from gateway.domain.facts import Facts
 from gateway.domain.message import Header

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from gateway.domain.agreement import Agreement, Clause, Supersession
+from gateway.domain.agreement import Agreement
+from gateway.domain.clause import Clause, Supersession
 from gateway.domain.decision import EditionRef
 from gateway.domain.directory import Adherence, Authority, Directory
 from gateway.policy.agreements import Law

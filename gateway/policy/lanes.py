@@ -9,7 +9,7 @@ its own: tests/reference compares both with a third voice.
 
 from msgspec import Struct
 
-from gateway.domain.agreement import Reserved
+from gateway.domain.clause import Reserved
 from gateway.domain.directory import Authority, Grant
 from gateway.domain.facts import Facts
 from gateway.domain.label import RANK

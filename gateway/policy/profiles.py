@@ -10,8 +10,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.domain import agreement as law
-from gateway.domain.agreement import Agreement, Clause
+from gateway.domain import clause as law
+from gateway.domain.agreement import Agreement
+from gateway.domain.clause import Clause
 from gateway.domain.message import Header
 from gateway.policy.ground import Ground, concerns
 

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from gateway.domain.agreement import Agreement, Clause, Entry, Exit, Reserved, Supersession, Suspending
+from gateway.domain.agreement import Agreement
+from gateway.domain.clause import Clause, Entry, Exit, Reserved, Supersession, Suspending
 from gateway.domain.directory import Adherence
 from gateway.policy.dates import (
     add_days,

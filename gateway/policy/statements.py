@@ -6,7 +6,7 @@ what is none of the speaker's business get one and the same reason (threat E27).
 
 from collections.abc import Iterator
 
-from gateway.domain.agreement import ThirdParty
+from gateway.domain.clause import ThirdParty
 from gateway.domain.facts import Facts, SourceFact
 from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.policy.case import Finding, demand, follow, listed

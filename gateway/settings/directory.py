@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from gateway.domain.directory import Channel, LinkKind, PartyClass
+from gateway.domain.directory import Block, Channel, EntityClass, LinkKind, Office, PartyClass, Unit
 from gateway.domain.label import Level
 from gateway.domain.names import AuthorityId, Code, Digest, KeyId, Origin, PartyId, Role, Text
 
@@ -75,7 +75,8 @@ class AuthoritySource(Struct, frozen=True, forbid_unknown_fields=True):
     party: PartyId
     title: Text
     clearance: Level
-    unit: Literal["core", "non-core", "specialised", "organisation"] = "core"
+    unit: Unit = "core"
+    entity: EntityClass = "unclassified"
     mandate: MandateSource = MandateSource()
     suite_min: Literal[1, 2] = 2
     languages: tuple[Code, ...] = ()
@@ -99,6 +100,8 @@ class EndpointSource(Struct, frozen=True, forbid_unknown_fields=True):
     spki_sha256: Digest
     link: LinkKind = "endpoint"
     clearance: Level | None = None
+    security_profile: Code | None = None
+    attested_on: date | None = None
 
 
 class RevocationSource(Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +133,13 @@ class ExitSource(Struct, frozen=True, forbid_unknown_fields=True):
     chosen_on: date | None = None
 
 
+class ConsentedSource(Struct, frozen=True, forbid_unknown_fields=True):
+    """One party's consent to another's accession, as the depositary received it (C1-24)."""
+
+    party: PartyId
+    received_on: date
+
+
 class AdherenceSource(Struct, frozen=True, forbid_unknown_fields=True):
     """The status of one party under one agreement; a date that is not known is left out."""
 
@@ -142,6 +152,18 @@ class AdherenceSource(Struct, frozen=True, forbid_unknown_fields=True):
     exit: ExitSource | None = None
     reservations: tuple[Code, ...] = ()
     accepted: tuple[Code, ...] = ()
+    pending: bool = False
+    consented: tuple[ConsentedSource, ...] = ()
+
+
+class SignatorySource(Struct, frozen=True, forbid_unknown_fields=True):
+    """As what a key of role `signatory` signs for its authority; its table stands once for each office."""
+
+    authority: AuthorityId
+    key: KeyId
+    office: Office
+    agreement: Code | None = None
+    towards: tuple[AuthorityId, ...] = ()
 
 
 class GrantsSource(Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,6 +187,8 @@ class DirectorySource(Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[KeySource, ...] = ()
     endpoints: tuple[EndpointSource, ...] = ()
     revocations: tuple[RevocationSource, ...] = ()
+    signatories: tuple[SignatorySource, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
 
 class GrantSource(Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,8 @@ from gateway.crypto.digests import decode_base64url, encode_base64url, key_id
 from gateway.domain.directory import (
     Adherence,
     Authority,
+    Block,
+    Consented,
     Edition,
     EndpointEntry,
     Exit,
@@ -18,6 +20,7 @@ from gateway.domain.directory import (
     LawEntry,
     Mandate,
     Party,
+    Signatory,
     SignedGrants,
     Suspension,
 )
@@ -89,7 +92,17 @@ def compile_edition(
         ),
         channels=tuple(sorted(source.channels, key=lambda entry: (entry.agreement, entry.between))),
         grants=grants,
+        signatories=tuple(
+            Signatory(found.authority, found.key, found.office, found.agreement, tuple(sorted(found.towards)))
+            for found in sorted(source.signatories, key=lambda found: (found.authority, found.key, found.office))
+        ),
+        blocks=tuple(_block(entry) for entry in sorted(source.blocks, key=lambda entry: (entry.party, entry.law))),
     )
+
+
+def _block(entry: Block) -> Block:
+    lists = ("directions", "kinds", "subjects", "purposes", "categories", "parties")
+    return structs.replace(entry, **{name: tuple(sorted(getattr(entry, name))) for name in lists})
 
 
 def _party(entry: PartySource) -> Party:
@@ -111,6 +124,8 @@ def _authority(source: DirectorySource, entry: AuthoritySource) -> Authority:
             link=endpoint.link,
             clearance=endpoint.clearance or entry.clearance,
             revoked=any(found.certificate == endpoint.spki_sha256 for found in revocations),
+            security_profile=endpoint.security_profile,
+            attested_on=_day(endpoint.attested_on),
         )
         for endpoint in source.endpoints
         if endpoint.authority == entry.id
@@ -127,6 +142,7 @@ def _authority(source: DirectorySource, entry: AuthoritySource) -> Authority:
         keys=tuple(sorted(keys, key=lambda key: key.kid)),
         endpoints=tuple(sorted(endpoints, key=lambda endpoint: endpoint.spki_sha256)),
         revoked=any(found.authority == entry.id for found in revocations),
+        entity=entry.entity,
     )
 
 
@@ -166,6 +182,11 @@ def _adherence(entry: AdherenceSource) -> Adherence:
         else Exit(received_on=entry.exit.received_on.isoformat(), chosen_on=_day(entry.exit.chosen_on)),
         reservations=tuple(sorted(entry.reservations)),
         accepted=tuple(sorted(entry.accepted)),
+        pending=entry.pending,
+        consented=tuple(
+            Consented(found.party, found.received_on.isoformat())
+            for found in sorted(entry.consented, key=lambda found: found.party)
+        ),
     )
 
 
@@ -174,7 +195,8 @@ def _check_references(source: DirectorySource, law: tuple[LawEntry, ...]) -> Non
     authorities = {entry.id for entry in source.authorities}
     agreements = {entry.agreement for entry in law}
     known = {"party": parties, "authority": authorities, "agreement": agreements}
-    for table in ("authorities", "keys", "endpoints", "adherences", "channels", "revocations"):
+    tables = ("authorities", "keys", "endpoints", "adherences", "channels", "revocations", "signatories", "blocks")
+    for table in tables:
         for number, entry in enumerate(getattr(source, table)):
             for word, names in known.items():
                 name = getattr(entry, word, None)
@@ -218,6 +240,13 @@ def _refuse_strays(source: DirectorySource) -> None:
             raise ConfigurationError(
                 f"directory.toml: `revocations[{number}]` names a key or certificate that is not listed",
                 "copy the id from `accord directory show`; keep the [[keys]] table itself",
+            )
+    signatories = {(entry.authority, entry.kid) for entry in source.keys if entry.role == "signatory"}
+    for number, found in enumerate(source.signatories):
+        if (found.authority, found.key) not in signatories:
+            raise ConfigurationError(
+                f"directory.toml: `signatories[{number}].key` is no key of role `signatory` of `{found.authority}`",
+                "add the key with `accord directory add` first",
             )
     for number, key in enumerate(source.keys):
         if key.kid != _kid(key.role, key.public):

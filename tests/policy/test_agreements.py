@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain.agreement import Entry, ThirdParty
+from gateway.domain.clause import Entry, ThirdParty
 from gateway.domain.errors import ConfigurationError
 from gateway.policy.agreements import read_law
 from gateway.policy.standing import clause_of

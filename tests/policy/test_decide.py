@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gateway.domain.agreement import (
-    Agreement,
+from gateway.domain.agreement import Agreement
+from gateway.domain.clause import (
     Clause,
     Conditions,
     Confidentiality,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.domain.agreement import Clause, Survival
+from gateway.domain.clause import Clause, Survival
 from gateway.policy.house import ARTICLES
 from tests.policy.cases_access import ACCESS_CASES
 from tests.policy.cases_agreement import AGREEMENT_CASES

@@ -1,6 +1,6 @@
 """Access: the marking against every clearance it meets, and databases only under the central node's grants."""
 
-from gateway.domain.agreement import ConfidentialFact, DirectQuery, Granted
+from gateway.domain.clause import ConfidentialFact, DirectQuery, Granted
 from gateway.domain.label import RANK
 from gateway.policy.case import Case, Findings, breach, demand, listed
 

@@ -5,7 +5,7 @@ After exit, suspension or supersession the kinds that protect what was exchanged
 
 from collections.abc import Iterator
 
-from gateway.domain.agreement import Entry, Excluded, Exit, Kinds, Reserved, Survival, Suspending
+from gateway.domain.clause import Entry, Excluded, Exit, Kinds, Reserved, Survival, Suspending
 from gateway.domain.decision import Reason
 from gateway.policy.case import Case, Finding, Findings, breach, demand, listed
 from gateway.policy.dates import day_of

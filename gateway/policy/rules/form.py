@@ -3,7 +3,7 @@
 It judges the declaration; the recipient's endpoint checks it against the body after opening.
 """
 
-from gateway.domain.agreement import DestructionDeadline, Form, Language, SpecialCategories
+from gateway.domain.clause import DestructionDeadline, Form, Language, SpecialCategories
 from gateway.policy.case import Case, Findings, breach, listed
 
 

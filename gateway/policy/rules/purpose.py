@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.domain.agreement import OtherUse, Purposes, Subjects
+from gateway.domain.clause import OtherUse, Purposes, Subjects
 from gateway.domain.directory import Authority
 from gateway.domain.facts import SourceFact
 from gateway.policy.case import Case, Findings, breach, demand, listed

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from gateway.domain import agreement as law
-from gateway.domain.agreement import Clause
+from gateway.domain import clause as law
+from gateway.domain.agreement import Agreement
+from gateway.domain.clause import Clause
 from gateway.domain.facts import SourceFact
 from gateway.policy import consents
 from gateway.policy.case import Case, Citation, Finding, demand
@@ -49,7 +50,7 @@ def source_clauses_speak(case: Case) -> Iterator[Finding]:
 
 
 def _silent(
-    case: Case, instrument: law.Agreement, needed: frozenset[type[Clause]], kind: str, personal: bool
+    case: Case, instrument: Agreement, needed: frozenset[type[Clause]], kind: str, personal: bool
 ) -> Iterator[Finding]:
     for missing in needed - case.ground.speaking(instrument, kind, personal).types:
         yield demand("clause-missing", "ACC-05", f"{instrument.id}: {missing.__struct_config__.tag}")
@@ -168,5 +169,5 @@ def _source_checks(case: Case, citation: Citation, rules: Rules) -> list[Check]:
     return found
 
 
-def _speaking(case: Case, instrument: law.Agreement | None, kind: str, personal: bool) -> tuple[Clause, ...]:
+def _speaking(case: Case, instrument: Agreement | None, kind: str, personal: bool) -> tuple[Clause, ...]:
     return case.ground.speaking(instrument, kind, personal).clauses if instrument else ()

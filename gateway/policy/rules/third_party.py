@@ -4,7 +4,7 @@ The strictest of what the *source's* instrument says and what the provider's lab
 consent overrides its own label. Back to the provider is no transfer, nor is a referral inside a State (1.7, 9).
 """
 
-from gateway.domain.agreement import Conditions, Confidentiality, ThirdParty
+from gateway.domain.clause import Conditions, Confidentiality, ThirdParty
 from gateway.domain.directory import Authority
 from gateway.domain.facts import SourceFact
 from gateway.domain.label import RANK

@@ -190,10 +190,14 @@ const authority = object({
   languages: list(code, 0, 4096),
   keys: list(keyEntry, 0, 4096),
   endpoints: list(
-    object({ spki_sha256: digest, link: oneOf("endpoint", "broker", "relay"), clearance: level, revoked: boolean }),
+    object({
+      spki_sha256: digest, link: oneOf("endpoint", "broker", "relay"), clearance: level, revoked: boolean,
+      security_profile: nullable(code), attested_on: nullable(day),
+    }),
     0, 4096,
   ),
   revoked: boolean,
+  entity: oneOf("unclassified", "ncb", "national-entity", "authorized-international-entity", "private"),
 });
 
 const party = object({
@@ -216,6 +220,27 @@ const adherence = object({
   exit: nullable(object({ received_on: day, chosen_on: nullable(day) })),
   reservations: many(code),
   accepted: many(code),
+  pending: boolean,
+  consented: many(object({ party: partyId, received_on: day })),
+});
+
+const signatory = object({
+  authority: authorityId,
+  key: kid,
+  office: oneOf("head", "deputy", "head-of-specialised", "authorised", "expert"),
+  agreement: nullable(code),
+  towards: many(authorityId),
+});
+
+const block = object({
+  party: partyId,
+  law: prose,
+  directions: list(oneOf("send", "receive"), 1, 2),
+  kinds: many(code),
+  subjects: many(code),
+  purposes: many(code),
+  categories: many(code),
+  parties: many(partyId),
 });
 
 export const edition = object({
@@ -234,6 +259,8 @@ export const edition = object({
   adherences: many(adherence),
   channels: many(object({ agreement: code, between: list(prose, 2, 2), basis: prose })),
   grants: nullable(object({ h: text(/^[A-Za-z0-9_-]{2,131072}$/), k: kid, g: signatureText })),
+  signatories: many(signatory),
+  blocks: many(block),
 });
 
 export const grants = object({
