@@ -1,8 +1,9 @@
 """The gateway process: settings in, parts built, one TaskGroup of named tasks, an orderly stop.
 
 Start: what is wrong with files, keys, edition or law ends the process before it listens (78, 65). Stop on SIGTERM:
-nobody new, goodbye to everybody, what was taken is committed and answered, exit 0. A failure of the
-ledger stops at once with 74: nobody hears of anything that is not on disk.
+nobody new, what was taken is committed and answered, goodbye to everybody, exit 0. SIGUSR1 (`accord drain`) does the
+same and stays, so that an operator sees the last one go before the stop. A failure of the ledger stops at once with 74:
+nobody hears of anything that is not on disk.
 """
 
 import asyncio
@@ -65,6 +66,7 @@ class GatewayProcess:
         check_law(self._in_force.judge, self._settings)
         self._ended: asyncio.Future[None] | None = None
         self._look_now = asyncio.Event()
+        self._drain_now = asyncio.Event()
         self._told: list[Refused] = []
 
     async def run(self) -> None:
@@ -106,6 +108,7 @@ class GatewayProcess:
                         ("sample", keep_sampling(self._metrics, self._store, self._settings)),
                         ("scrub", keep_scrubbing(self._metrics, self._store)),
                         ("lag", keep_timing(self._metrics)),
+                        ("drain", self._drain_when_asked(links)),
                         ("watchdog", _keep_alive()),
                     )
                 ]
@@ -124,8 +127,22 @@ class GatewayProcess:
             notify("STOPPING=1")
             if self._store.failure is not None:
                 self._exchange.close_all("fault")
+            else:
+                await self._drain(links)
             await links.stop()
             await inspection.stop()
+
+    async def _drain_when_asked(self, links: Links) -> None:
+        await self._drain_now.wait()
+        await self._drain(links)
+
+    async def _drain(self, links: Links) -> None:
+        """Move every connection to other gateways: nobody new, answers for what was taken, then goodbye."""
+        self._exchange.begin_draining()
+        self._log.info("draining", connections_n=self._exchange.connections())
+        notify("STATUS=draining")
+        await links.drain()
+        self._log.info("drained", connections_n=self._exchange.connections())
 
     def _open_store(self, loop: asyncio.AbstractEventLoop) -> SqliteStore:
         identity = self._settings.gateway
@@ -174,6 +191,7 @@ class GatewayProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number.name)
         loop.add_signal_handler(signal.SIGHUP, self._look_now.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._drain_now.set)
 
     def _stop(self, name: str) -> None:
         self._log.info("stopping", signal=name)

@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "directory": ("gateway.cli.directory", "Build, sign, verify and compare editions of the directory."),
     "check": ("gateway.cli.check", "Would this start or connect, and why not."),
     "gateway": ("gateway.cli.gateway", "Run the gateway."),
+    "drain": ("gateway.cli.drain", "Move every connection of a running gateway to the others."),
     "ledger": ("gateway.cli.ledger", "Show, prove and verify the ledger, on a copy too."),
     "policy": ("gateway.cli.policy", "Explain what the law says of a header."),
     "schemas": ("gateway.cli.schemas", "Print schemas, interface descriptions and test vectors."),

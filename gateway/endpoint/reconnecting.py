@@ -12,12 +12,14 @@ from gateway.domain.errors import ConfigurationError, GatewayError, LedgerError
 from gateway.endpoint.alarms import AlarmedError
 from gateway.endpoint.identity import GatewayAddress
 from gateway.endpoint.keeping import Keeping, Notice
-from gateway.endpoint.session import Session
+from gateway.endpoint.session import GoodbyeError, Session
 from gateway.endpoint.transport import LinkError, Wire
 
 Connect = Callable[[GatewayAddress], Awaitable[Wire]]
 # While every gateway is under an alarm: how often to look whether the operator has settled one.
 ALARMED_LOOK_S = 0.5
+# A gateway that drains sends all its endpoints to the next one at once: they come within this time, not in one moment.
+MOVE_WITHIN_S = 0.05
 
 
 class Reconnecting:
@@ -29,6 +31,7 @@ class Reconnecting:
         self._gateways = gateways
         self._connect = connect
         self._attempt = 0
+        self._sent_on = False
         self.session: Session | None = None
         self.gateway: GatewayAddress | None = None
         self.failure: GatewayError | None = None
@@ -97,6 +100,13 @@ class Reconnecting:
     def _fail(self, error: GatewayError) -> None:
         if isinstance(error, ConfigurationError | LedgerError):
             raise error
+        if isinstance(error, GoodbyeError) and error.reason == "drain" and len(self._gateways) > 1:
+            # No failure: it has answered everything that it took, and another one is there.
+            self._sent_on = True
+            self._keeping.notify(Notice("sent-on", self.gateway.origin if self.gateway else ""))
+            self.gateway = None
+            self.changed.set()
+            return
         told = self.failure is not None and str(self.failure) == str(error)
         lost, self.gateway, self.failure = self.gateway, None, error
         if not told:
@@ -104,6 +114,9 @@ class Reconnecting:
         self.changed.set()
 
     def _delay_s(self) -> float:
+        if self._sent_on:
+            self._sent_on = False
+            return random.uniform(0, MOVE_WITHIN_S)
         limits = self._keeping.limits
         bound_s = min(limits.reconnect_s_max, limits.reconnect_s_min * 2 ** min(self._attempt, 16))
         self._attempt += 1
@@ -119,4 +132,5 @@ def _worst(group: BaseExceptionGroup[GatewayError]) -> GatewayError:
         worst = next((error for error in found if isinstance(error, kinds)), None)
         if worst is not None:
             return worst
-    return next((error for error in found if not isinstance(error, LinkError)), found[0])
+    said = next((error for error in found if isinstance(error, GoodbyeError)), found[0])
+    return next((error for error in found if not isinstance(error, LinkError)), said)

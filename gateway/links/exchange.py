@@ -25,6 +25,10 @@ class Exchange(Protocol):
         """Tell whether we can verify, decide, commit and sign, and what stands in the way of it."""
         ...
 
+    def connections(self) -> int:
+        """Return how many sessions are attached."""
+        ...
+
     def attach(self, session: Session, *, seen_note: bytes | None, evidence_after: int | None) -> None:
         """Serve a session; `evidence_after` None: it wants no deliveries and no evidence.
 

@@ -24,10 +24,11 @@ Answer = Callable[[], Awaitable[web.StreamResponse]]
 
 
 class Readiness(Struct, frozen=True):
-    """Whether we can serve, and by check what stands in the way."""
+    """Whether we can serve, by check what stands in the way, and how many sessions there are (`accord drain`)."""
 
     ready: bool
     checks: dict[str, str]
+    connections: int = 0
 
 
 class Inspection:
@@ -74,7 +75,7 @@ class Inspection:
 
     async def _tell_readiness(self) -> web.StreamResponse:
         ready, checks = self._exchange.ready()
-        body = msgspec.json.encode(Readiness(ready, checks))
+        body = msgspec.json.encode(Readiness(ready, checks, self._exchange.connections()))
         return reply(body, "application/json", status=200 if ready else 503)
 
     async def _tell_checkpoint(self) -> web.StreamResponse:

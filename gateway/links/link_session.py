@@ -63,6 +63,7 @@ class LinkSession:
         self._outgoing = Outgoing(shared.limits, shared.outgoing)
         self._open = True
         self._attached = False
+        self._draining = False
         self._reason: CloseReason | None = None
         # Futures instead of events: one allocation a wait, none a message.
         self._work: asyncio.Future[None] | None = None
@@ -91,6 +92,8 @@ class LinkSession:
         if self._open:
             self._outgoing.answer(answers)
             _release(self._work)
+            if self._draining:
+                self._leave_when_answered()
 
     def deliver(self, deliveries: Sequence[Delivery]) -> int:
         """Take as many deliveries as the queue allows; none while the peer does not read."""
@@ -129,6 +132,15 @@ class LinkSession:
         _release(self._room)
 
     # What the listener asks.
+
+    def drain(self) -> None:
+        """Take no frame any more; say goodbye as soon as everything that was taken has its answer.
+
+        What comes after it is read and dropped: it has no answer, so the endpoint sends it again elsewhere. Not to
+        read it would make the end of the connection a reset, which may overtake the last answers.
+        """
+        self._draining = True
+        self._leave_when_answered()
 
     def lost(self) -> None:
         """Hear that the connection is gone."""
@@ -183,6 +195,8 @@ class LinkSession:
             frame = await self._next(limits.receive_timeout_s)
             if frame is None:
                 return
+            if self._draining:
+                continue
             try:
                 self._take(frame)
             except (PeerError, FormatError):
@@ -310,7 +324,13 @@ class LinkSession:
 
     # Small questions.
 
+    def _leave_when_answered(self) -> None:
+        if not self._window.unanswered:
+            self.close("drain")
+
     def _takes(self) -> bool:
+        if self._draining:
+            return False
         return self._open and self._transport.get_write_buffer_size() <= self._limits.write_buffer_bytes
 
     def _has_room(self) -> bool:

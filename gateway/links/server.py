@@ -66,11 +66,16 @@ class Listener:
         if self._server is not None:
             self._server.close()
 
-    async def stop(self) -> None:
-        """Accept nothing more, let requests under way finish for `drain_timeout_s`, then cut."""
+    def drain(self) -> None:
+        """Accept nothing more; connections end with the request that is under way."""
         self.close()
         if self._http is not None:
             self._http.pre_shutdown()
+
+    async def stop(self) -> None:
+        """Accept nothing more, let requests under way finish for `drain_timeout_s`, then cut."""
+        self.drain()
+        if self._http is not None:
             await self._http.shutdown(self._limits.drain_timeout_s)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -100,6 +105,9 @@ class Gateway:
         self._websocket = WebSocketLink(exchange, limits, metrics, unjudged)
         self._listener = Listener(self._serve, limits, metrics, context)
         self._polling: dict[Connection, PollingSession] = {}
+        self._drain_timeout_s = limits.drain_timeout_s
+        self._busy_retry_after_s = limits.busy_retry_after_s
+        self._draining = False
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port.
@@ -109,15 +117,22 @@ class Gateway:
         """
         return await self._listener.start(host, port)
 
-    async def stop(self) -> None:
-        """Say goodbye to every connection and close the listener."""
-        self._listener.close()
+    async def drain(self) -> None:
+        """Let nobody in any more, answer what was taken, say goodbye to every connection; within `drain_timeout_s`."""
+        self._draining = True
+        self._listener.drain()
         for session in self._polling.values():
             session.close("drain")
-        await self._websocket.drain()
+        await self._websocket.drain(self._drain_timeout_s)
+
+    async def stop(self) -> None:
+        """Drain, and close what is left."""
+        await self.drain()
         await self._listener.stop()
 
     async def _serve(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+        if self._draining:
+            raise ProblemError("draining", retry_after_s=self._busy_retry_after_s, final=True)
         peer = self._exchange.peer(connection.spki_sha256)
         if peer is None:
             edition = self._exchange.hello().edition

@@ -49,12 +49,21 @@ class WebSocketLink:
             self._sessions.discard(session)
         return socket
 
-    async def drain(self) -> None:
-        """Say goodbye to everybody and wait until they are gone; what they are owed stays in the spool."""
-        for session in self._sessions:
-            session.close("drain")
-        if self._sessions:
-            await asyncio.wait([session.ended for session in self._sessions])
+    async def drain(self, within_s: float) -> None:
+        """Answer what was taken, say goodbye to everybody and wait until they are gone.
+
+        Who is still waiting for answers after `within_s` hears goodbye without them. What they are owed stays in the
+        spool.
+        """
+        leaving = list(self._sessions)
+        for session in leaving:
+            session.drain()
+        if leaving:
+            _, late = await asyncio.wait([session.ended for session in leaving], timeout=within_s)
+            if late:
+                for session in leaving:
+                    session.close("drain")
+                await asyncio.wait(late)
 
     def _accept(self, request: web.BaseRequest) -> web.WebSocketResponse:
         shared = self._shared

@@ -54,6 +54,11 @@ class Window:
         self.unjudged_bytes -= freed_bytes
         return freed_bytes
 
+    @property
+    def unanswered(self) -> int:
+        """How many numbers were handed over and have no answer yet."""
+        return len(self._sizes)
+
     def waits(self, number: int) -> bool:
         """Tell whether a number that was handed over has no answer yet."""
         return number in self._sizes

@@ -82,6 +82,14 @@ def is_held(path: Path) -> bool:
     return False
 
 
+def holder(path: Path) -> int | None:
+    """Return the pid of the process that holds the data directory at `path`, None if nobody does."""
+    if not is_held(path):
+        return None
+    said = (path / LOCK).read_text(encoding="ascii", errors="replace").strip()
+    return int(said) if said.isdecimal() else None
+
+
 def make_private_directory(path: Path) -> None:
     """Make `path` with mode 0700, durably; refuse one that others may enter."""
     if not path.exists():

@@ -52,6 +52,7 @@ class Exchange:
         self._deliveries = Deliveries(store, lambda: self._in_force, clock, limits)
         self._informing = Informing(store)
         self._sessions: dict[Session, TokenBucket] = {}
+        self._draining = False
         store.on_committed(self.committed)
 
     # What links ask.
@@ -80,6 +81,8 @@ class Exchange:
             obstacles["directory"] = "the edition in force has expired: build and sign a newer one"
         if self._history.diverged:
             obstacles["ledger"] = "a peer holds a checkpoint that this ledger does not contain: reconcile"
+        if self._draining:
+            obstacles["draining"] = "connections move to other gateways; a new start takes them again"
         try:
             self._store.spooled()
         except LedgerError as error:
@@ -209,6 +212,10 @@ class Exchange:
             else:
                 session.announce(in_force.edition.number, in_force.edition.sha256)
 
+    def begin_draining(self) -> None:
+        """Be ready no more, and send nothing new: what is owed goes out where its recipients connect next."""
+        self._draining = True
+
     def close_all(self, reason: CloseReason) -> None:
         """End every connection; nothing that was acknowledged is lost by it."""
         for session in list(self._sessions):
@@ -216,6 +223,8 @@ class Exchange:
 
     def tick(self) -> None:
         """Serve who is behind, take back what nobody acknowledged. Called some ten times a second."""
+        if self._draining:
+            return
         try:
             self._deliveries.tick(self._monotonic())
             self._informing.tick()
@@ -251,6 +260,8 @@ class Exchange:
         return ended
 
     def _pump(self, authority: str, now_ms: int) -> None:
+        if self._draining:
+            return
         try:
             self._deliveries.pump(authority, now_ms)
         except CapacityError:

@@ -69,6 +69,9 @@ class FakeExchange:
     def ready(self) -> tuple[bool, dict[str, str]]:
         return self.is_ready, {"store": "ok" if self.is_ready else "the disk is below its watermark"}
 
+    def connections(self) -> int:
+        return len(self.sessions)
+
     def attach(self, session: Session, *, seen_note: bytes | None, evidence_after: int | None) -> None:
         if self.diverged:
             raise LedgerError("a peer holds a checkpoint that this ledger does not")

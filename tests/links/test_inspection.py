@@ -25,7 +25,10 @@ async def test_metrics_are_served_for_prometheus(inspection: str, running: Runni
 async def test_liveness_and_readiness(inspection: str, running: Running) -> None:
     """Alive is not ready: 503 with the checks while we cannot commit and sign."""
     assert (await _get(inspection, "/healthz"))[0] == 200
-    assert (await _get(inspection, "/readyz"))[:2] == (200, '{"ready":true,"checks":{"store":"ok"}}')
+    assert (await _get(inspection, "/readyz"))[:2] == (
+        200,
+        '{"ready":true,"checks":{"store":"ok"},"connections":0}',
+    )
 
     running.exchange.is_ready = False
 
