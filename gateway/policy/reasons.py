@@ -1,26 +1,30 @@
-"""Every reason of policy: its stable code, and one sentence in plain words.
+"""Every reason of policy: its stable code, and one sentence in plain words, in English and in Russian.
 
-The one registry that refusals, problem+json and `accord policy explain` read. A code never changes its meaning; a new
-meaning is a new code. Position is the order in which people read reasons.
+The one registry that refusals, problem+json, `accord errors` and `accord policy explain` read. A code never changes its
+meaning; a new meaning is a new code. Position is the order in which people read reasons. The Russian sentences stand in
+`gateway.policy.russian`; a test demands one for every code.
 """
 
 from msgspec import Struct
 
-LANGUAGES = ("en",)
+from gateway.policy.russian import RUSSIAN
+
+LANGUAGES = ("en", "ru")
 
 
 class Sentence(Struct, frozen=True):
-    """What a code means, one sentence a language; a language that is missing falls back to English."""
+    """What a code means, one sentence a language."""
 
     en: str
+    ru: str
 
     def in_language(self, language: str) -> str:
-        """Return the sentence in `language`, else in English."""
-        return getattr(self, language, self.en) if language in LANGUAGES else self.en
+        """Return the sentence in `language`, in English if we do not speak it."""
+        return self.ru if language == "ru" else self.en
 
 
 REASONS: dict[str, Sentence] = {
-    code: Sentence(en)
+    code: Sentence(en, RUSSIAN.get(code, en))
     for code, en in {
         # The ground we stand on.
         "edition-expired": "The directory edition of this gateway has expired; a newer one must be loaded.",
@@ -116,4 +120,8 @@ ORDER = {code: position for position, code in enumerate(REASONS)}
 def sentence(code: str, language: str = "en") -> str:
     """Return the plain sentence of a reason code; an unknown code says so itself."""
     entry = REASONS.get(code)
-    return entry.in_language(language) if entry else f"Reason `{code}` is not in this version's registry."
+    if entry is not None:
+        return entry.in_language(language)
+    if language == "ru":
+        return f"Основание `{code}` отсутствует в реестре этой версии."
+    return f"Reason `{code}` is not in this version's registry."

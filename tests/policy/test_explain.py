@@ -4,6 +4,7 @@ import random
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from gateway.policy.decide import Judge
 from gateway.policy.explain import explain
 from gateway.policy.house import ARTICLES
 from gateway.policy.reasons import REASONS, sentence
+from gateway.policy.russian import RUSSIAN
 from tests.policy.told import c01, cz, czech, passing
 from tests.policy.world import NOW, facts, header, judge, law
 from tests.reference.situations import federation, situations
@@ -107,11 +109,27 @@ def test_every_code_a_rule_gives_has_a_sentence() -> None:
     assert given_ <= set(REASONS)
 
 
-def test_sentences_are_sentences_and_unknown_codes_say_so() -> None:
-    """One sentence each, in English where a language is not there yet."""
-    for code, entry in REASONS.items():
-        assert entry.en[0].isupper()
-        assert entry.en.endswith(".")
-        assert sentence(code, "ru") == entry.en
+@pytest.mark.parametrize("code", list(REASONS))
+def test_every_code_has_a_sentence_in_english_and_in_russian(code: str) -> None:
+    """No code without a whole sentence in both languages, and none that was only copied."""
+    entry = REASONS[code]
+
+    assert re.fullmatch(r"[A-Z][ -~]+\.", entry.en)
+    assert re.fullmatch(r"[\u0410-\u042f][\u0401\u0410-\u044f\u0451 ,;-]+\.", entry.ru), entry.ru
+    assert (sentence(code, "en"), sentence(code, "ru"), sentence(code, "kk")) == (entry.en, entry.ru, entry.en)
+
+
+def test_every_code_is_on_the_russian_page() -> None:
+    """What falls back to English is found here, before somebody reads it."""
+    assert set(REASONS) <= set(RUSSIAN)
+
+
+def test_unknown_code_says_so_in_both_languages() -> None:
+    """A record may hold a code of a newer version: it is named, never guessed at."""
     assert "no-such-code" in sentence("no-such-code")
+    assert sentence("no-such-code", "ru").startswith("Основание `no-such-code`")
+
+
+def test_articles_of_our_own_rules_say_whose_they_are() -> None:
+    """Nobody takes our policy for a treaty's article."""
     assert all(article.startswith("Accord policy ") for article in ARTICLES.values())
