@@ -26,6 +26,7 @@ from gateway.domain.directory import (
     LawEntry,
     Mandate,
     Party,
+    Signatory,
 )
 from gateway.domain.label import Label, Level
 from gateway.domain.names import Role
@@ -155,6 +156,10 @@ class Federation:
             adherences=tuple(_adherence(agreement, party) for agreement, party in _BOUND),
             channels=(),
             grants=None,
+            signatories=tuple(
+                Signatory(name, encode_base64url(member.keys["signatory"].kid), "head", None, ())
+                for name, member in sorted(self.members.items())
+            ),
         )
 
     def sign(self, edition: Edition) -> bytes:

@@ -5,6 +5,8 @@ Example data, no statement of law: where a text prints a date it stands here, ev
 
 from msgspec import Struct
 
+from gateway.domain.directory import EntityClass
+
 NETWORK = "accord-demo"
 ORIGIN = "gateway.accord-demo.example"
 CENTRAL = "interpol-gs"
@@ -20,6 +22,8 @@ class Member(Struct, frozen=True):
     clearance: str
     unit: str
     languages: tuple[str, ...]
+    entity: EntityClass = "ncb"
+    security_profile: str | None = None
 
 
 # md-police is cleared low on purpose: what is confidential does not reach it.
@@ -28,8 +32,25 @@ MEMBERS = (
     Member("kz-mvd", "KZ", "Ministry of Internal Affairs of Kazakhstan", "secret", "core", ("en", "kk", "ru")),
     Member("am-police", "AM", "Police of Armenia", "confidential", "core", ("en", "hy", "ru")),
     Member("md-police", "MD", "Police of Moldova", "restricted", "core", ("en", "ro", "ru")),
-    Member("caricc", "CARICC", "CARICC", "confidential", "organisation", ("en", "ru")),
-    Member(CENTRAL, "INTERPOL", "INTERPOL General Secretariat", "secret", "organisation", ("ar", "en", "es", "fr")),
+    Member(
+        "caricc",
+        "CARICC",
+        "CARICC",
+        "confidential",
+        "organisation",
+        ("en", "ru"),
+        "authorized-international-entity",
+        "general-secretariat",
+    ),
+    Member(
+        CENTRAL,
+        "INTERPOL",
+        "INTERPOL General Secretariat",
+        "secret",
+        "organisation",
+        ("ar", "en", "es", "fr"),
+        "unclassified",
+    ),
 )
 
 STATES = {
@@ -132,7 +153,8 @@ party = "CARICC"
 signed_on = 2012-04-25
 notified_on = 2012-09-17
 in_force_on = 2012-10-01
-accepted = ["annex-1"]
+# The Annex, and the rule sets in effect, version by version: without them no direct access (CA-13, CA-27).
+accepted = ["annex-1", "control-of-information", "rpd"]
 
 # Armenia alone is a party of 2018 here, so that between Armenia and Moldova the agreement of 2001 governs (C8-36).
 [[adherences]]
@@ -147,6 +169,19 @@ agreement = "cis-2001"
 party = "UA"
 signed_on = 2001-06-01
 reservations = ["5-e"]
+"""
+
+# Requests and their results go electronically between authorities, or their parties, that agreed on it (C8-15).
+_CHANNELS = """
+[[channels]]
+agreement = "cis-2018"
+between = ["AM", "KZ"]
+basis = "protocol on electronic exchange"
+
+[[channels]]
+agreement = "cis-2001"
+between = ["am-police", "md-police"]
+basis = "procedure under Art. 6(6)"
 """
 
 
@@ -173,14 +208,15 @@ def directory_toml(
     states = "".join(
         f'\n[[parties]]\nid = "{id_}"\nkind = "state"\ntitle = "{title}"\n' for id_, title in STATES.items()
     )
-    return head + states + _ORGANISATIONS + "".join(map(_authority, MEMBERS)) + _ADHERENCES + _cis_2001()
+    return head + states + _ORGANISATIONS + "".join(map(_authority, MEMBERS)) + _ADHERENCES + _CHANNELS + _cis_2001()
 
 
 def _authority(member: Member) -> str:
     languages = ", ".join(f'"{language}"' for language in member.languages)
     return (
         f'\n[[authorities]]\nid = "{member.id}"\nparty = "{member.party}"\ntitle = "{member.title}"\n'
-        f'unit = "{member.unit}"\nclearance = "{member.clearance}"\nlanguages = [{languages}]\n'
+        f'unit = "{member.unit}"\nentity = "{member.entity}"\nclearance = "{member.clearance}"\n'
+        f"languages = [{languages}]\n"
     )
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from gateway.app import pki
 from gateway.crypto.digests import decode_base64url, encode_base64url, sha256
 from gateway.crypto.keys import SecretKey, generate, make_registration, open_registration
+from gateway.domain.directory import Office
 from gateway.domain.errors import FormatError
 from gateway.domain.names import Code, Role
 from gateway.domain.statement import KeyRegistration
@@ -91,10 +92,24 @@ def fingerprint(raw: bytes) -> str:
     return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
 
 
-def tables(opened: OpenedRequest, at_ms: int, clearance: str | None, days: int = KEY_DAYS) -> str:
-    """Return the TOML tables that list a request's keys and endpoint; made for appending."""
+def tables(
+    opened: OpenedRequest,
+    at_ms: int,
+    clearance: str | None,
+    offices: tuple[Office, ...] = (),
+    security_profile: str | None = None,
+) -> str:
+    """Return the TOML tables that list a request's keys and endpoint; made for appending.
+
+    Args:
+        opened: the request.
+        at_ms: from when its keys count, for two years.
+        clearance: of its endpoint; None: the authority's.
+        offices: as what its key of role `signatory` signs (C8-17, C1-09).
+        security_profile: what its endpoint was attested to meet today (CA-29).
+    """
     authority = opened.registration.authority
-    begin, end = _moment(at_ms), _moment(at_ms + days * 24 * 3_600_000)
+    begin, end = _moment(at_ms), _moment(at_ms + KEY_DAYS * 24 * 3_600_000)
     parts = [f"\n# Registered by {authority} on {begin[:10]}."]
     for offer in opened.registration.keys:
         parts.append(
@@ -104,6 +119,11 @@ def tables(opened: OpenedRequest, at_ms: int, clearance: str | None, days: int =
     parts.append(f'[[endpoints]]\nauthority = "{authority}"\nspki_sha256 = "{opened.spki_sha256}"')
     if clearance is not None:
         parts.append(f'clearance = "{clearance}"')
+    if security_profile is not None:
+        parts.append(f'security_profile = "{security_profile}"\nattested_on = {begin[:10]}')
+    signatory = next((offer.kid for offer in opened.registration.keys if offer.role == "signatory"), None)
+    for office in offices if signatory else ():
+        parts.append(f'\n[[signatories]]\nauthority = "{authority}"\nkey = "{signatory}"\noffice = "{office}"')
     return "\n".join(parts) + "\n"
 
 

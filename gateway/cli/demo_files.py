@@ -108,7 +108,9 @@ class DemoFiles:
         self._write_tls(folder, certificate, tls.key)
         write(make_folder(folder / "directory") / "key-set.json", desk.key_set.read_bytes(), PUBLIC)
         write(folder / "endpoint.toml", self._endpoint_toml(member).encode(), PUBLIC)
-        text = desk.source.read_text() + tables(opened, self.at_ms, None)
+        text = desk.source.read_text() + tables(
+            opened, self.at_ms, None, offices=("head",), security_profile=member.security_profile
+        )
         write(desk.source, text.encode(), PUBLIC)
 
     def _write_central(self) -> None:

@@ -18,7 +18,7 @@ from gateway.cli.moments import Moment, spelled
 from gateway.crypto.digests import decode_base64url
 from gateway.crypto.keys import SecretKey, from_pem
 from gateway.crypto.trust import sign_edition, sign_grants
-from gateway.domain.directory import Grant, Grants, SignedGrants
+from gateway.domain.directory import Grant, Grants, Office, SignedGrants
 from gateway.domain.label import LEVELS
 from gateway.settings.directory import DirectorySource, GrantsFile
 from gateway.settings.edition import DAY_MS
@@ -33,6 +33,14 @@ SOURCE = click.option("--source", type=FILE, default=Path("directory.toml"), sho
 @SOURCE
 @click.option("--yes", is_flag=True, help="The fingerprint was compared with the authority already.")
 @click.option("--clearance", type=click.Choice(LEVELS), help="The most that this link may carry.")
+@click.option(
+    "--office",
+    "offices",
+    multiple=True,
+    type=click.Choice(["head", "deputy", "head-of-specialised", "authorised", "expert"]),
+    help="As what its signatory key signs; may be given several times.",
+)
+@click.option("--security-profile", help="The security profile that its endpoint was attested to meet today (code).")
 @click.option("--supersede", is_flag=True, help="The authority's older keys of these roles are replaced by these.")
 @click.option("--ca", type=click.Path(file_okay=False, path_type=Path), help="Folder with cert.pem and key.pem.")
 @click.option("--certificate-out", type=FILE, help="With --ca: where the signed client certificate goes.")
@@ -41,6 +49,8 @@ def add(
     source: Path,
     yes: bool,
     clearance: str | None,
+    offices: tuple[Office, ...],
+    security_profile: str | None,
     supersede: bool,
     ca: Path | None,
     certificate_out: Path | None,
@@ -62,7 +72,7 @@ def add(
     if not yes:
         click.confirm("Did the authority read you this fingerprint over another channel?", abort=True)
     at_ms = wall_ms()
-    text = tables(opened, at_ms, clearance)
+    text = tables(opened, at_ms, clearance, offices, security_profile)
     if supersede:
         text += _superseded(opened, listed)
     if ca is not None and certificate_out is not None:

@@ -44,6 +44,8 @@ def show(config: Path, name: str, peek: bool, as_json: bool) -> None:
         tell_json(report)
         return
     click.echo(report.header)
+    if report.unchecked:
+        click.echo(f"declared, for you to check in the body: {', '.join(report.unchecked)}", err=True)
     if report.line.media_type.startswith("text/") or report.line.media_type.endswith("json"):
         click.echo(_harmless(report.body.decode("utf-8", "replace")))
     else:

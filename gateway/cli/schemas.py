@@ -40,6 +40,8 @@ STRUCTS: dict[str, tuple[str, str, str]] = {
     "directory.json": ("One edition of the directory.", "gateway.domain.directory", "Edition"),
     "grants.json": ("What the central node grants.", "gateway.domain.directory", "Grants"),
     "agreement.json": ("A file of config/agreements: one instrument.", "gateway.domain.agreement", "Agreement"),
+    "bodies/request.v1.json": ("The body of a request.", "gateway.endpoint.contents", "RequestBody"),
+    "bodies/travel-document.v1.json": ("The body of a travel document.", "gateway.endpoint.contents", "DocumentBody"),
     "problem.json": ("An error over HTTPS (RFC 9457).", "gateway.wire.problems", "ProblemBody"),
     "settings/gateway.json": ("gateway.toml.", "gateway.settings.gateway", "GatewaySettings"),
     "settings/endpoint.json": ("endpoint.toml.", "gateway.settings.endpoint", "EndpointSettings"),

@@ -17,7 +17,7 @@ from gateway.domain.message import Header
 from gateway.domain.receipt import Receipt
 from gateway.domain.session import Delivery
 from gateway.domain.statement import AcknowledgementStatus
-from gateway.endpoint import proofs
+from gateway.endpoint import contents, proofs
 from gateway.endpoint.editions import Editions
 from gateway.endpoint.identity import Identity
 from gateway.endpoint.inbox import Arrival, Stored
@@ -61,10 +61,14 @@ def examine(delivery: Delivery, identity: Identity, editions: Editions, at_ms: i
             roots,
         )
         header, plaintext = opened.message.header, opened.plaintext
+        if contents.missing(header, plaintext):
+            # Signed as there and not there: nobody is handed it, and the originator hears of it (rules.md 1.7, 17).
+            status, plaintext = "refused", None
     except UndecipherableError as error:
         header, status = error.message.header, "undecipherable"
     except FormatError:
         # Admitted and signed, but wraps or body are not those that the header binds.
+        plaintext = None
         header, status = decode(envelope.h, Header), "refused"
         if identity.authority not in {recipient.authority for recipient in header.recipients}:
             raise TrustError("a delivery is for somebody else") from None

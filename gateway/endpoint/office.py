@@ -14,6 +14,7 @@ from gateway.domain.message import Header
 from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.endpoint import evidence, inbox, outbox, proofs
 from gateway.endpoint.client import Endpoint, Post, SentMessage
+from gateway.endpoint.contents import unchecked
 from gateway.endpoint.inbox import Stored
 from gateway.endpoint.naming import digest_of
 from gateway.endpoint.timeline import timeline
@@ -150,7 +151,7 @@ class Office:
         if request.handed_over:
             await self._endpoint.handed_over([message])
             row = self._received(request.name)
-        return OpenedReport(_line(row), row.header.decode(), message.plaintext)
+        return OpenedReport(_line(row), row.header.decode(), message.plaintext, unchecked(message.header))
 
     async def destroy(self, request: Named) -> Done:
         """Destroy the body of a message for us, and sign that for its originator."""

@@ -205,11 +205,15 @@ class InboxReport(Struct, frozen=True):
 
 
 class OpenedReport(Struct, frozen=True):
-    """A message for us, open. `header` is the canonical JSON that the originator signed."""
+    """A message for us, open. `header` is the canonical JSON that the originator signed.
+
+    `unchecked`: elements that the header declares and no program could check; whoever reads the body has to.
+    """
 
     line: InboxLine
     header: str
     body: bytes
+    unchecked: tuple[str, ...] = ()
 
 
 class QueryReport(Struct, frozen=True):

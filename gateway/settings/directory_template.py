@@ -62,6 +62,8 @@ party = "CZ"
 title = "Police of the Czech Republic"
 clearance = "secret"
 unit = "core"
+# In INTERPOL's terms: ncb, national-entity, authorized-international-entity, private (CA-28).
+entity = "ncb"
 languages = ["cs", "en"]
 # The weakest suite it accepts: 2 is ML-KEM-768 + X25519, 1 is X25519 alone.
 suite_min = 2
@@ -87,7 +89,9 @@ notified_on = 2020-02-20
 # suspensions = [{{ delivered_on = 2024-03-01, kinds = ["request"] }}]
 # exit = {{ received_on = 2024-03-01 }}
 # reservations = ["5-e"]
-# accepted = ["annex-1"]
+# accepted = ["annex-1"]     # terms and rule sets it accepted (CA-13, CA-27)
+# pending = true             # its deposit says that internal procedures go on: nothing is in force (C1-27)
+# consented = [{{ party = "AM", received_on = 2024-03-01 }}]   # to its accession, one by one (C1-24)
 
 [[adherences]]
 agreement = "cz-kz"
@@ -100,6 +104,18 @@ notified_on = 2020-03-10
 # agreement = "cis-2018"
 # between = ["AM", "KZ"]
 # basis = "protocol between the ministries, Article 2"
+
+# What a party's own law, or another of its treaties, forbids to send or receive (CZ-46). Every list that stands
+# here must match; a list left empty matches everything.
+# [[blocks]]
+# party = "KZ"
+# law = "Criminal Procedure Code, Article 201"
+# directions = ["send"]      # send, receive
+# kinds = []
+# subjects = ["economic-crime"]
+# purposes = []
+# categories = ["health"]
+# parties = []
 
 # --- Keys and endpoints: appended by `accord directory add` -------------------------------------------------
 # [[keys]]
@@ -115,6 +131,16 @@ notified_on = 2020-03-10
 # spki_sha256 = "..."
 # link = "endpoint"          # endpoint, broker, relay
 # clearance = "restricted"   # the most that may travel on this link; left out: the authority's own
+# security_profile = "general-secretariat"   # what it was attested to meet, and when (CA-29)
+# attested_on = 2026-01-31
+#
+# As what a key of role `signatory` signs: head, deputy, head-of-specialised, authorised, expert (C8-07, C8-17, C1-09).
+# [[signatories]]
+# authority = "cz-police"
+# key = "..."
+# office = "head"
+# agreement = "cis-2018"     # left out: under every agreement
+# towards = ["kz-mvd"]       # left out: towards everybody
 #
 # --- Revocations: appended by `accord directory revoke` -----------------------------------------------------
 # [[revocations]]
