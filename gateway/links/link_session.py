@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.domain.errors import FormatError, GatewayError, LedgerError, PeerError
+from gateway.domain.errors import CapacityError, FormatError, GatewayError, LedgerError, PeerError
 from gateway.domain.session import Answer, CloseReason, Delivery, Evidence, Peer
 from gateway.links.budget import Budget
 from gateway.links.exchange import Exchange
@@ -185,6 +185,9 @@ class LinkSession:
         except LedgerError:
             # It has seen a checkpoint of ours that we do not hold; the switch has noted it.
             self.close("diverged")
+        except CapacityError:
+            # The store cannot be asked what the peer has seen; it may be able to a moment later.
+            self.close("overload")
         except GatewayError:
             self.close("protocol")
         return self._open
@@ -201,6 +204,8 @@ class LinkSession:
                 self._take(frame)
             except (PeerError, FormatError):
                 self.close("protocol")
+            except CapacityError:
+                self.close("overload")
             except LedgerError:
                 # The store has latched; `app` stops the process. Nothing of this frame was acknowledged.
                 self.close("fault")

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
+from gateway.domain.errors import CapacityError
 from gateway.domain.session import Peer
 from gateway.links.budget import Budget
 from gateway.links.connections import Connection, Door, require_compiled_parser
@@ -89,8 +90,14 @@ class Listener:
                 raise ProblemError("expectation-refused" if hdrs.EXPECT in request.headers else "not-found", final=True)
             return await self._serve(request, connection)
         except ProblemError as problem:
-            self._metrics.problem(problem.code)
-            return problem.response()
+            return self._tell(problem)
+        except CapacityError as error:
+            # The store cannot be read now: a database that is away comes back.
+            return self._tell(ProblemError("busy", retry_after_s=error.retry_after_s, final=True))
+
+    def _tell(self, problem: ProblemError) -> web.Response:
+        self._metrics.problem(problem.code)
+        return problem.response()
 
 
 class Gateway:

@@ -107,6 +107,16 @@ class Deliveries:
         recipient.overdue = {key: entry for key, entry in recipient.overdue.items() if entry[0] is not session}
         recipient.rewind()
 
+    def served(self) -> frozenset[str]:
+        """Return the authorities that have a session here."""
+        return frozenset(self._recipients)
+
+    def woken(self, authority: str) -> None:
+        """Hear that something may lie ready in the spool, perhaps before what was read last."""
+        recipient = self._recipients.get(authority)
+        if recipient is not None:
+            recipient.rewind()
+
     def connected(self, authority: str) -> bool:
         """Tell whether fresh deliveries for `authority` are worth building."""
         recipient = self._recipients.get(authority)
@@ -253,7 +263,14 @@ class Deliveries:
         # What it rests on is asked for once more in that transaction (wire.md, "Consent").
         consents = tuple(map(decode_base64url, header.consents))
         self._store.put(
-            BookAttempt(index=row.index, recipient=row.recipient, at_ms=self._clock(), token=row, consents=consents)
+            BookAttempt(
+                index=row.index,
+                recipient=row.recipient,
+                at_ms=self._clock(),
+                token=row,
+                consents=consents,
+                lease=row.lease,
+            )
         )
         size_bytes = len(row.envelope) + len(row.receipt)
         due_ms = now_ms + self._limits.acknowledge_within_ms

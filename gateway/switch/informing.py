@@ -28,10 +28,8 @@ class Informing:
         self._listeners: dict[str, list[_Listener]] = {}
 
     def attach(self, session: Session, after: int) -> None:
-        """Tell a session everything after its cursor, then what comes."""
-        listener = _Listener(session, after)
-        self._listeners.setdefault(session.peer.authority, []).append(listener)
-        self._catch_up(listener)
+        """Tell a session everything after its cursor, from the next `tick` on, then what comes."""
+        self._listeners.setdefault(session.peer.authority, []).append(_Listener(session, after))
 
     def detach(self, session: Session) -> None:
         """Stop telling a session."""
@@ -52,6 +50,11 @@ class Informing:
             if taken:
                 listener.cursor = evidence[taken - 1].sequence
             listener.behind = taken < len(evidence)
+
+    def woken(self, originator: str) -> None:
+        """Hear that there may be evidence that was recorded elsewhere."""
+        for listener in self._listeners.get(originator, ()):
+            listener.behind = True
 
     def tick(self) -> None:
         """Serve those who could not take everything when it happened."""

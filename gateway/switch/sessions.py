@@ -4,7 +4,7 @@ Calls come from links and return at once. The only way back is the `Session` tha
 answers, deliveries, evidence, and the end of the connection when its right to exist ends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gateway.crypto.acknowledgements import open_acknowledgements
 from gateway.domain.errors import CapacityError, FormatError, LedgerError, SignatureError
@@ -22,6 +22,8 @@ from gateway.wire.frames import Hello
 
 # Failures of one session are forgiven at this rate; a full bucket cuts the link (wire.md).
 FAILURES_FORGIVEN_PER_S = 1.0
+# Other gateways commit hundreds of batches a second; looking for each of them would read the same rows again and again.
+WAKE_EVERY_MS = 20
 
 
 class Exchange:
@@ -53,7 +55,10 @@ class Exchange:
         self._informing = Informing(store)
         self._sessions: dict[Session, TokenBucket] = {}
         self._draining = False
+        self._attended: frozenset[str] = frozenset()
+        self._woken_ms = 0
         store.on_committed(self.committed)
+        store.on_wakeup(self.woken)
 
     # What links ask.
 
@@ -104,13 +109,15 @@ class Exchange:
         self._sessions[session] = TokenBucket(FAILURES_FORGIVEN_PER_S, self._limits.failures_max, self._monotonic())
         if evidence_after is not None:
             self._deliveries.attach(session)
+            self._attend()
             self._informing.attach(session, evidence_after)
-            self._deliveries.pump(session.peer.authority, self._monotonic())
+            self._catch_up((session.peer.authority,))
 
     def detach(self, session: Session) -> None:
         """Forget a session; what it did not acknowledge is delivered again."""
         self._sessions.pop(session, None)
         self._deliveries.detach(session)
+        self._attend()
         self._informing.detach(session)
 
     def submit(self, session: Session, number: int, kind: str, raw: bytes) -> None:
@@ -203,6 +210,16 @@ class Exchange:
             self._pump(authority, now_ms)
         self._observe(outcomes)
 
+    def woken(self, authorities: frozenset[str]) -> None:
+        """Look for what other gateways committed for those who are connected here; at most once in `WAKE_EVERY_MS`."""
+        for authority in authorities:
+            self._deliveries.woken(authority)
+            self._informing.woken(authority)
+        now_ms = self._monotonic()
+        if now_ms - self._woken_ms >= WAKE_EVERY_MS:
+            self._woken_ms = now_ms
+            self._catch_up(authorities)
+
     def swap(self, in_force: InForce) -> None:
         """Apply a newer edition to everything that starts from now on; close what it no longer lets in."""
         self._in_force = in_force
@@ -234,7 +251,11 @@ class Exchange:
 
     def expire(self, rows_max: int) -> int:
         """End deliveries whose message expired; return how many were ended."""
-        return self._end(self._store.expired(self._clock(), rows_max))
+        try:
+            return self._end(self._store.expired(self._clock(), rows_max))
+        except CapacityError:
+            # The store cannot be read for now; what has expired stays so.
+            return 0
 
     def review(self, recipient: str, after: tuple[int, int] | None, rows_max: int) -> tuple[int, int] | None:
         """Judge a page of what `recipient` is owed under the edition in force; return where to go on."""
@@ -258,6 +279,23 @@ class Exchange:
                 break
             ended += 1
         return ended
+
+    def _attend(self) -> None:
+        """Tell a store that gateways share who is served here, whenever that changes."""
+        served = self._deliveries.served()
+        if served != self._attended:
+            self._attended = served
+            self._store.attend(served)
+
+    def _catch_up(self, authorities: Iterable[str]) -> None:
+        """Serve from spool and evidence at once; what cannot be read now is found by the next tick."""
+        now_ms = self._monotonic()
+        for authority in authorities:
+            self._pump(authority, now_ms)
+        try:
+            self._informing.tick()
+        except CapacityError:
+            return
 
     def _pump(self, authority: str, now_ms: int) -> None:
         if self._draining:

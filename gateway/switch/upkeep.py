@@ -4,13 +4,19 @@ They read through `Exchange`, in slices, so that none of them holds the event lo
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
+from gateway.domain.errors import CapacityError
 from gateway.store.interface import Store
 from gateway.switch.sessions import Exchange
 
 TICK_S = 0.1
 EXPIRY_S = 1.0
 SLICE_ROWS = 64
+
+Found = TypeVar("Found")
 
 
 async def keep_delivering(exchange: Exchange) -> None:
@@ -32,10 +38,19 @@ async def review_spool(exchange: Exchange, store: Store) -> None:
 
     Run once after each swap: a revoked key's queued messages stop even where no recipient is connected.
     """
-    for recipient in store.pending_recipients():
+    for recipient in await _read(store.pending_recipients):
         after: tuple[int, int] | None = None
         while True:
-            after = exchange.review(recipient, after, SLICE_ROWS)
+            after = await _read(partial(exchange.review, recipient, after, SLICE_ROWS))
             if after is None:
                 break
             await asyncio.sleep(0)
+
+
+async def _read(read: Callable[[], Found]) -> Found:
+    """Return what `read` returns, once the store can be read."""
+    while True:
+        try:
+            return read()
+        except CapacityError as error:
+            await asyncio.sleep(error.retry_after_s)

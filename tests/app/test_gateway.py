@@ -35,7 +35,7 @@ def test_gateway_starts_serves_stops_and_goes_on(federation: Path) -> None:
         assert gateway.get("/checkpoint").splitlines()[1] == "1"
         assert gateway.metric("accord_edition") == 1
         assert gateway.end() == 0
-        assert [event["event"] for event in gateway.events()][-2:] == ["stopping", "stopped"]
+        assert [event["event"] for event in gateway.events()][-4:] == ["stopping", "draining", "drained", "stopped"]
     (federation / "gateway" / "directory" / "edition.accord").write_bytes(b"damaged")
     with running(federation) as again:
         assert next(event["event"] for event in again.events()) == "edition-refused"
