@@ -6,33 +6,7 @@ nothing was recorded, the same bytes may come again.
 
 from gateway.domain.errors import CapacityError
 from gateway.switch.limits import SwitchLimits
-
-
-class TokenBucket:
-    """A quantity that refills at `rate_per_s` up to `burst`."""
-
-    __slots__ = ("_burst", "_level", "_rate_per_ms", "_seen_ms")
-
-    def __init__(self, rate_per_s: float, burst: float, now_ms: int) -> None:
-        """Start full."""
-        self._rate_per_ms = rate_per_s / 1_000
-        self._burst = burst
-        self._level = burst
-        self._seen_ms = now_ms
-
-    def take(self, amount: float, now_ms: int) -> bool:
-        """Take `amount` if it is there; take nothing otherwise."""
-        self._level = min(self._burst, self._level + (now_ms - self._seen_ms) * self._rate_per_ms)
-        self._seen_ms = now_ms
-        if amount > self._level:
-            return False
-        self._level -= amount
-        return True
-
-    def wait_s(self, amount: float) -> int:
-        """Seconds until `amount` will be there, rounded up."""
-        missing = max(0.0, amount - self._level)
-        return max(1, -int(-missing // (self._rate_per_ms * 1_000)))
+from gateway.wire.buckets import TokenBucket as TokenBucket
 
 
 class Quotas:

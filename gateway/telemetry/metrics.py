@@ -20,6 +20,9 @@ ANSWERS = ("receipt", "busy", "invalid", "unauthenticated", "forbidden")
 CLOSES = ("peer", "drain", "revoked", "protocol", "slow", "overload", "fault", "superseded", "diverged")
 HANDSHAKE_FAILURES = ("no-certificate", "untrusted", "not-in-date", "purpose", "protocol", "other")
 FAILURES = ("expired", "withdrawn", "key-compromised", "undecipherable", "refused", "attempts-exhausted")
+# Why a publish of a broker is dropped: no topic of ours or of nobody, retained, not QoS 1, its topic is muted or over
+# its quota, no frame, for another gateway.
+DROPS = ("topic", "retained", "qos", "muted", "quota", "malformed", "other")
 CERTIFICATES = ("server", "client-authority")
 
 # The library ships this function without types.
@@ -34,6 +37,7 @@ class Metrics:
         _disable_created()
         self.registry = CollectorRegistry()
         self._define_links()
+        self._define_broker()
         self._define_messages()
         self._define_state()
         self._gauge(
@@ -54,7 +58,7 @@ class Metrics:
         self.sessions = {name: sessions.labels(name) for name in TRANSPORTS}
         self.connections = self._gauge("connections", "Open connections of all listeners.")
         self.connections_refused = self._counter("connections_refused", "Connections over a bound of connections.")
-        closes = self._counter("links_closed", "WebSocket links that ended, and why.", "reason")
+        closes = self._counter("links_closed", "Connections and sessions that ended, and why.", "reason")
         self.links_closed = _children(closes, CLOSES)
         failures = self._counter("tls_handshake_failures", "TLS handshakes that failed.", "reason")
         self.tls_handshake_failures = _children(failures, HANDSHAKE_FAILURES)
@@ -64,6 +68,14 @@ class Metrics:
         )
         self.unjudged_bytes = self._gauge("unjudged_bytes", "Submitted bytes that have no answer yet.")
         self.outgoing_bytes = self._gauge("outgoing_bytes", "Deliveries queued for connections.")
+
+    def _define_broker(self) -> None:
+        self.mqtt_links = self._gauge("mqtt_links", "Links through a broker that the settings name.")
+        self.mqtt_connected = self._gauge("mqtt_connected", "Links through a broker that are up.")
+        self.mqtt_losses = self._counter("mqtt_losses", "Brokers lost, not reached, or refused by us.")
+        self.mqtt_publishes_refused = self._counter("mqtt_publishes_refused", "Publishes that the broker refused us.")
+        dropped = self._counter("mqtt_dropped", "Publishes that were dropped before anything was verified.", "reason")
+        self.mqtt_dropped = _children(dropped, DROPS)
 
     def _define_messages(self) -> None:
         self._decisions = self._counter("decisions", "Decisions of policy.", "decision", "reason")
