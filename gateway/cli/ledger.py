@@ -111,12 +111,13 @@ def reconcile(named: Whose) -> None:
 
 @ledger.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--confidential", is_flag=True, help="Messages whose very existence is confidential, too (C8-26).")
 @whose
-def register(named: Whose, as_json: bool) -> None:
+def register(named: Whose, as_json: bool, confidential: bool) -> None:
     """Export the register of provision, receipt and destruction (CZ-31), one act a line."""
     from gateway.store.register import export
 
-    for line in export(named.path):
+    for line in export(named.path, confidential):
         if as_json:
             click.echo(msgspec.json.encode(line).decode())
             continue

@@ -2,6 +2,7 @@
 
 Nothing is written twice: the lines follow from rows that the admitting or ending transaction wrote and that the ledger
 commits to, and they stay when the body is gone. They hold purpose, scope, authorities and the reason for destruction.
+Of a message whose very existence is confidential (CIS2018 Art. 8(1), C8-26) they are told only to whoever asks for it.
 """
 
 import sqlite3
@@ -55,13 +56,18 @@ class Line(Struct, frozen=True):
     reason: str | None = None
 
 
-def export(path: Path) -> Iterator[Line]:
-    """Yield the register of the data directory at `path`, message by message; a gateway may be using it."""
+def export(path: Path, confidential: bool = False) -> Iterator[Line]:
+    """Yield the register of the data directory at `path`, message by message; a gateway may be using it.
+
+    `confidential`: the messages whose existence is confidential too (C8-26).
+    """
     with closing(open_for_reading(path / DATABASE)) as connection:
         last = -1
         while rows := connection.execute(MESSAGES, (last, PAGE_MESSAGES)).fetchall():
-            for leaf, header in rows:
-                yield from _of_message(connection, leaf, decode(header, Header))
+            for leaf, raw in rows:
+                header = decode(raw, Header)
+                if confidential or not header.label.confidential_fact:
+                    yield from _of_message(connection, leaf, header)
             last = rows[-1][0]
 
 

@@ -92,6 +92,9 @@ def message(
     lifetime_ms: int = 3_600_000,
     sources: Sequence[str] = (),
     consents: Sequence[str] = (),
+    label: Label = LABEL,
+    kind: str = "request",
+    in_reply_to: str | None = None,
 ) -> AuthenticMessage:
     """A message as `open_envelope` would give it."""
     wraps = tuple(Wrap(k=sha256(name.encode())[:16], w=os.urandom(wrap_bytes)) for name in recipients)
@@ -107,17 +110,17 @@ def message(
             Recipient(authority=name, key=encode_base64url(wrap.k), wrap_sha256=encode_base64url(sha256(wrap.w)))
             for name, wrap in zip(recipients, wraps, strict=True)
         ),
-        kind="request",
+        kind=kind,
         agreement="cz-kz",
         purposes=("detection", "prevention"),
         subjects=("narcotics",),
-        label=LABEL,
+        label=label,
         urgency=urgency,  # type: ignore[arg-type]  # A plain string reads better where messages are made.
         sent_at_ms=NOW_MS,
         expires_at_ms=NOW_MS + lifetime_ms,
         destroy_by_ms=None,
         case=None,
-        in_reply_to=None,
+        in_reply_to=in_reply_to,
         sources=tuple(sources),
         consents=tuple(consents),
         conditions=(),

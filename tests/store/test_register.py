@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gateway.store.register import export
 from tests.store.running import Running
-from tests.store.samples import ALPHA, BRAVO, CHARLIE, NOW_MS, ORIGIN, acknowledge, admit, fail, message
+from tests.store.samples import ALPHA, BRAVO, CHARLIE, LABEL, NOW_MS, ORIGIN, acknowledge, admit, fail, message
 
 
 async def test_cz_31_register_tells_what_was_given_received_and_destroyed(running: Running, tmp_path: Path) -> None:
@@ -29,3 +31,12 @@ async def test_cz_31_register_tells_what_was_given_received_and_destroyed(runnin
     }
     assert all(line.personal_data for line in lines)
     assert [line.at_ms for line in lines] == [NOW_MS, NOW_MS + 5, NOW_MS, NOW_MS + 9, NOW_MS + 50, NOW_MS]
+
+
+async def test_c8_26_confidential_fact_stands_in_no_listing_unless_asked_for(running: Running, tmp_path: Path) -> None:
+    """C8-26 (CIS2018 Art. 8(1)): even that such a message exists is told only to whoever asks for it."""
+    hidden = replace(LABEL, confidential_fact=True)
+    await running.commit(admit(message(1)), admit(message(2, label=hidden)))
+
+    assert [line.leaf for line in export(tmp_path / "data")] == [0]
+    assert [line.leaf for line in export(tmp_path / "data", confidential=True)] == [0, 1]
