@@ -18,10 +18,12 @@ from gateway.app import pki
 from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
 from gateway.app.trusted import TrustedDirectory
+from gateway.central.database import FILE as RECORDS
 from gateway.crypto.keys import from_pem
 from gateway.domain.directory import Directory
 from gateway.domain.errors import ConfigurationError, GatewayError
 from gateway.policy.decide import Judge
+from gateway.settings.central import CentralSettings
 from gateway.settings.endpoint import EndpointSettings, KeyFile
 from gateway.settings.gateway import GatewaySettings
 from gateway.settings.source import read_bytes, read_secret
@@ -82,6 +84,18 @@ def check_endpoint(settings: EndpointSettings, at_ms: int) -> Iterator[Found]:
     yield _secret("tls key", files.key)
     for key in settings.keys:
         yield _tried(f"{key.role} key", partial(_read_key, key), key.key_file)
+
+
+def check_central(settings: CentralSettings, endpoint: EndpointSettings, at_ms: int) -> Iterator[Found]:
+    """Yield what stands for and against a start of this central node: its endpoint, its records, its lookup key."""
+    yield from check_endpoint(endpoint, at_ms)
+    records = Path(settings.data_folder)
+    yield Found("records", "ok", f"`{records}`" if records.exists() else f"`{records}` will be made")
+    key = Path(settings.lookup_key_file)
+    if key.exists() or (records / RECORDS).exists():
+        yield _tried("lookup key", partial(read_secret, key, "lookup key"), OURS_ALONE)
+    else:
+        yield Found("lookup key", "ok", f"`{key}` will be made; keep a copy of it apart from the records")
 
 
 def check_platform() -> Iterator[Found]:

@@ -31,7 +31,7 @@ _COLOURS = {"ok": "green", "warning": "yellow"}
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("/etc/accord/gateway/gateway.toml"),
     show_default=True,
-    help="gateway.toml or endpoint.toml.",
+    help="gateway.toml, endpoint.toml or central.toml.",
 )
 @click.option("--connect", "url", help="Ask the gateway at this address (https://host:port) what it makes of us.")
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
@@ -53,27 +53,32 @@ def check(config: Path, url: str | None, as_json: bool) -> None:
 
 
 def _findings(config: Path, url: str | None) -> Iterator["Found"]:
-    from gateway.app.checking import check_endpoint, check_gateway
+    from gateway.app.checking import check_central, check_endpoint, check_gateway
     from gateway.app.clock import wall_ms
     from gateway.app.probing import probe
+    from gateway.settings.central import CentralSettings
     from gateway.settings.endpoint import EndpointSettings
     from gateway.settings.gateway import GatewaySettings
     from gateway.settings.source import load
 
+    keys = _first_keys(config)
     if url is not None:
         yield from probe(load(config, EndpointSettings, os.environ).values, url, wall_ms())
-    elif _is_endpoint(config):
+    elif "endpoint_file" in keys:
+        central = load(config, CentralSettings, os.environ).values
+        yield from check_central(central, load(Path(central.endpoint_file), EndpointSettings, {}).values, wall_ms())
+    elif "authority" in keys:
         yield from check_endpoint(load(config, EndpointSettings, os.environ).values, wall_ms())
     else:
         yield from check_gateway(load(config, GatewaySettings, os.environ).values, wall_ms())
 
 
-def _is_endpoint(config: Path) -> bool:
-    """Tell an endpoint's file by its first key; what is no TOML is explained by whoever loads it."""
+def _first_keys(config: Path) -> frozenset[str]:
+    """Tell whose file it is by its first keys; what is no TOML is explained by whoever loads it."""
     try:
-        return "authority" in tomllib.loads(config.read_text())
+        return frozenset(tomllib.loads(config.read_text()))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return False
+        return frozenset()
 
 
 def _say(entry: "Found") -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.app import pki
 from gateway.app.clock import wall_ms
+from gateway.central.database import FILE as RECORDS
 from gateway.endpoint.journal import DATABASE
 from tests.app.processes import Served
 from tests.cli.demo_folder import Desk, call, copied, said
@@ -207,6 +208,19 @@ def test_versions_are_told(federation: Path) -> None:
 
     assert ssl.OPENSSL_VERSION in text
     assert all(name in text for name in ("python", "sqlite", "libsodium"))
+
+
+def test_central_node_is_checked_with_its_endpoint_and_its_lookup_key(federation: Path) -> None:
+    """A central node would start from fresh files; with records but without their key it would not, and is told so."""
+    config = federation / "central" / "central.toml"
+    fresh = call("check", "--json", "--config", config)
+    (federation / "central" / "data" / RECORDS).touch()
+    locked = call("check", "--json", "--config", config)
+
+    found = {entry["check"]: entry["outcome"] for entry in json.loads(said(fresh))}
+    assert (fresh.exit_code, found["message key"], found["records"], found["lookup key"]) == (0, "ok", "ok", "ok")
+    assert locked.exit_code == 78
+    assert next(entry for entry in json.loads(said(locked)) if entry["check"] == "lookup key")["remedy"]
 
 
 def test_checking_changes_nothing(federation: Path) -> None:
