@@ -41,6 +41,7 @@ COMPARED = (
     ("statement", "authority, sha256, leaf", 2),
     ("consent", "sha256, provider, leaf, uses", 2),
     ("revocation", "consent_sha256, provider, leaf", 2),
+    ("effect", "sha256, kind, originator, leaf", 3),
     ("acknowledgement", "recipient, sha256, leaf", 2),
     ("edition", "leaf", 0),
     ("evidence", "originator, sequence, leaf, recipient, outcome, said_leaf, position", 5),

@@ -245,6 +245,35 @@ async def test_edition_is_recorded_once_until_another_comes_into_use(running: Ru
     assert running.verified(second.receipt).record.event == "directory-edition"
 
 
+async def test_c8_24_acceptance_of_conditions_is_known_of_the_source(running: Running) -> None:
+    """C8-24, C1-14: whoever's acceptance of a source was itself accepted is bound by its conditions, nobody else is."""
+    source, refused = message(1, recipients=(BRAVO, CHARLIE)), message(2)
+    digest = text(source.header_sha256)
+    await running.commit(admit(source), admit(refused))
+    await running.commit(
+        admit(message(3, originator=BRAVO, recipients=(ALPHA,), kind="acceptance", in_reply_to=digest)),
+        admit(message(4, originator=CHARLIE, recipients=(ALPHA,), kind="acceptance", sources=[digest]), "refused"),
+        admit(message(5, originator=CHARLIE, recipients=(ALPHA,), in_reply_to=digest)),
+    )
+    await running.reopen()
+
+    assert running.store.facts([digest], []).sources[digest].accepted == (BRAVO,)
+
+
+async def test_cz_27_source_that_its_provider_recalled_is_withdrawn(running: Running) -> None:
+    """CZ-27: a provider's recall withdraws what it names, and nobody else's does."""
+    recalled, kept = message(1), message(2)
+    digests = [text(each.header_sha256) for each in (recalled, kept)]
+    await running.commit(admit(recalled), admit(kept))
+    await running.commit(
+        admit(message(3, kind="recall", sources=digests[:1])),
+        admit(message(4, originator=BRAVO, recipients=(ALPHA,), kind="recall", sources=digests)),
+    )
+    facts = running.store.facts(digests, [])
+
+    assert [facts.sources[digest].withdrawn for digest in digests] == [True, False]
+
+
 async def test_facts_follow_sources_of_sources_and_know_only_what_was_accepted(running: Running) -> None:
     """A chain keeps its first provider; unknown and refused messages are absent alike."""
     root = message(1)

@@ -89,7 +89,8 @@ async def fill(running: Running) -> None:
         admit(message(6), "peer-not-originator", against=CHARLIE),
     )
     await running.commit(acknowledge(*sent[:3]), fail(3, CHARLIE), acknowledge(sent[0], status="handed-over"))
-    await running.commit(admit(message(70)), admit(message(71), "purpose-outside"))
+    accepts = message(70, kind="acceptance", sources=[text(sent[1].header_sha256)])
+    await running.commit(admit(accepts), admit(message(71), "purpose-outside"))
 
 
 async def fill_more(running: Running) -> None:
@@ -172,7 +173,8 @@ async def test_threat_O5_backdated_entry_is_found_even_under_the_right_key(tmp_p
 def columns(table: str) -> list[str]:
     """The columns of a table."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(steps(MIGRATIONS)[0][2])
+        for _, _, sql in steps(MIGRATIONS):
+            connection.executescript(sql)
         return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
 
 

@@ -12,6 +12,7 @@ from gateway.domain.decision import Decision
 from gateway.domain.message import URGENCIES, AuthenticMessage, Header
 from gateway.domain.receipt import ObjectType, Record
 from gateway.domain.statement import Consent, ConsentRevocation
+from gateway.store.effects import KINDS, affected
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse
 from gateway.store.records import PERMITTED, statement_type, with_peer
 from gateway.store.sqlite.batch import Batch, Known, Result
@@ -36,6 +37,7 @@ CONSENT = (
     "SELECT uses, EXISTS (SELECT 1 FROM revocation AS r WHERE r.consent_sha256 = c.sha256 AND r.provider = c.provider)"
     " FROM consent AS c WHERE sha256 = ?"
 )
+NEW_EFFECT = "INSERT OR IGNORE INTO effect (sha256, kind, originator, leaf) VALUES (?, ?, ?, ?)"
 USE_CONSENT = "UPDATE consent SET uses = uses + 1 WHERE sha256 = ?"
 
 URGENCY = {urgency: position for position, urgency in enumerate(URGENCIES)}
@@ -89,6 +91,8 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
     batch.digests.append((leaf // EPOCH_LEAVES, prefix_of(digest), leaf))
     if permitted:
         _spool(batch, leaf, message)
+        if message.header.kind in KINDS:
+            batch.connection.executemany(NEW_EFFECT, effects_of(message.header, leaf))
     return Result(leaf, permitted, duplicate=False, at_ms=at_ms)
 
 
@@ -101,6 +105,11 @@ def _spool(batch: Batch, leaf: int, message: AuthenticMessage) -> None:
     urgency, expires_at_ms = URGENCY[header.urgency], expiry(header)
     for position, recipient in enumerate(header.recipients):
         batch.deliveries.append((leaf, recipient.authority, position, urgency, expires_at_ms, *body_at))
+
+
+def effects_of(header: Header, leaf: int) -> list[tuple[bytes, str, str, int]]:
+    """Return the rows that say what an accepted message did to earlier ones."""
+    return [(digest, header.kind, header.originator, leaf) for digest in affected(header)]
 
 
 def _book(batch: Batch, uses: tuple[ConsentUse, ...]) -> bool:

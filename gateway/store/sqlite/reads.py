@@ -24,6 +24,7 @@ from gateway.domain.receipt import Record
 from gateway.domain.session import Evidence
 from gateway.domain.statement import Consent
 from gateway.store.acknowledged import evidence_of
+from gateway.store.effects import source_fact
 from gateway.store.interface import DeliveryStatus, MessageStatus, Pending
 from gateway.store.records import PERMITTED
 from gateway.store.spool_file import read_body
@@ -55,6 +56,7 @@ CONSENT = (
     "SELECT e.object, e.record, r.leaf, c.uses FROM consent AS c JOIN entry AS e ON e.leaf = c.leaf"
     " LEFT JOIN revocation AS r ON r.consent_sha256 = c.sha256 AND r.provider = c.provider WHERE c.sha256 = ?"
 )
+EFFECTS = "SELECT kind, originator FROM effect WHERE sha256 = ?"
 STILL_OWED = "SELECT 1 FROM delivery WHERE leaf = ? AND recipient = ? AND outcome IS NULL"
 EVIDENCE = (
     "SELECT e.sequence, m.object, e.recipient, e.outcome, e.said_leaf, e.position"
@@ -143,7 +145,10 @@ class Reads:
             seen.add(digest)
             message = find_message(self._connection, decode_base64url(digest))
             if message is not None and message.permitted:
-                found[digest] = fact = _source(digest, message.record.at_ms, decode(message.header, Header))
+                effects = self._connection.execute(EFFECTS, (decode_base64url(digest),)).fetchall()
+                found[digest] = fact = source_fact(
+                    digest, message.record.at_ms, decode(message.header, Header), effects
+                )
                 waiting.extend(fact.sources)
         return found
 
@@ -191,7 +196,7 @@ class Reads:
             attempts=attempts,
             header_sha256=sha256(header),
             header=header,
-            envelope=_pack(_Pruned(header, msgspec.Raw(signatures), (_WRAPS.decode(wraps)[position],), body)),
+            envelope=pruned(header, signatures, wraps, position, body),
             receipt=self._receipts.of_line(leaf, salt, record),
         )
 
@@ -265,20 +270,6 @@ class Reads:
         return decode(found.header, Header).originator == authority
 
 
-def _source(digest: str, admitted_at_ms: int, header: Header) -> SourceFact:
-    # Nothing is recorded yet that would withdraw a message.
-    return SourceFact(
-        header_sha256=digest,
-        originator=header.originator,
-        recipients=tuple(recipient.authority for recipient in header.recipients),
-        agreement=header.agreement,
-        kind=header.kind,
-        purposes=header.purposes,
-        subjects=header.subjects,
-        label=header.label,
-        conditions=header.conditions,
-        in_reply_to=header.in_reply_to,
-        sources=header.sources,
-        admitted_at_ms=admitted_at_ms,
-        withdrawn=False,
-    )
+def pruned(header: bytes, signatures: bytes, wraps: bytes, position: int, body: bytes) -> bytes:
+    """Return the envelope for the recipient at `position`, from its stored parts."""
+    return _pack(_Pruned(header, msgspec.Raw(signatures), (_WRAPS.decode(wraps)[position],), body))

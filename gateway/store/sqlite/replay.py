@@ -29,10 +29,12 @@ from gateway.store.records import PERMITTED, shown_by
 from gateway.store.sqlite.admission import (
     NEW_ASIDE,
     NEW_CONSENT,
+    NEW_EFFECT,
     NEW_REVOCATION,
     NEW_STATEMENT,
     URGENCY,
     USE_CONSENT,
+    effects_of,
     expiry,
     id_bytes,
 )
@@ -101,6 +103,7 @@ class Replay:
         if record.outcome != PERMITTED:
             return
         self._derived.executemany(USE_CONSENT, [(decode_base64url(consent),) for consent in record.consents])
+        self._derived.executemany(NEW_EFFECT, effects_of(header, leaf))
         urgency, expires_at_ms, length = URGENCY[header.urgency], expiry(header), header.body.length
         for position, recipient in enumerate(header.recipients):
             row = (leaf, recipient.authority, position, urgency, expires_at_ms, 0, length, 0)
