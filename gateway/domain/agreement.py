@@ -104,10 +104,13 @@ class Member(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "
 class Amendment(Struct, frozen=True, forbid_unknown_fields=True):
     """A change that both sides agreed to in writing, and that this file already states (CA-20, C8-33).
 
-    Until it is in force the file binds nobody: the file without it is the law until then.
+    Until it is in force the file binds nobody: the file without it is the law until then. `rule` and `article` are
+    those that let it be amended, `record` where the written agreement lies.
     """
 
     id: Code
+    rule: Text
+    article: Text
     agreed_on: Day
     in_force_on: Day
     record: Text
@@ -137,7 +140,7 @@ class Agreement(
     that an operator defined, the file itself says (`members`). `hub`: every pair includes this party.
     `within_party`: it also governs traffic between two authorities of one party. `authentic`: the languages of its
     authentic texts; `implements`: the instrument that this one was concluded to implement, which it can only narrow
-    (CA-18).
+    (CA-18). `articles`: how many the text has; a treaty states it, so that no clause cites one that is not there.
     """
 
     v: Literal[1]
@@ -156,4 +159,5 @@ class Agreement(
     amendments: tuple[Amendment, ...] = ()
     authentic: tuple[Code, ...] = ()
     implements: Code | None = None
+    articles: Annotated[int, Meta(ge=1, le=999)] | None = None
     notes: tuple[str, ...] = field(default=())

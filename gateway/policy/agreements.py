@@ -6,6 +6,8 @@ with file, key and remedy, so that a running gateway keeps the law it has.
 
 import base64
 import hashlib
+import itertools
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -22,6 +24,7 @@ from gateway.domain.clause import (
     Kinds,
     OtherUse,
     Purposes,
+    Renewal,
     Subjects,
     Supersession,
     Survival,
@@ -42,7 +45,10 @@ _DEMANDED: tuple[type[Clause], ...] = (
     Conditions,
     Confidentiality,
 )
-_EXPLAIN = "see docs/adr/0006-policy.md for the format"
+_EXPLAIN = "see docs/agreements.md for the format"
+# How a place in a treaty is cited (docs/agreements.md); `Art.` is followed by the number of an article.
+CITED_AS = ("Art. ", "Preamble", "Annex", "Reservation", "Testimonium", "Status")
+_ARTICLES = re.compile(r"Art\. (\d+)(?:\([^)]*\)[a-z]?)*(?:-(\d+))?")
 
 
 class Law:
@@ -105,6 +111,8 @@ def _read(name: str, raw: bytes) -> Agreement:
             name, "id", f"`{agreement.id}` is not the file's name", f"rename the file to `{agreement.id}.toml`"
         )
     _check_parties(name, agreement)
+    _check_amendments(name, agreement)
+    _check_articles(name, agreement)
     _check_clauses(name, agreement)
     # From here on an article is cited with its instrument: `CZKZ Art. 11(2)`.
     cited = tuple(replace(clause, article=f"{agreement.short} {clause.article}") for clause in agreement.clauses)
@@ -131,6 +139,46 @@ def _check_parties(name: str, agreement: Agreement) -> None:
             raise _wrong(name, f"member[{index}].until", "ends before it begins", "put the dates in order")
 
 
+def _check_amendments(name: str, agreement: Agreement) -> None:
+    ids = [amendment.id for amendment in agreement.amendments]
+    for index, amendment in enumerate(agreement.amendments):
+        path = f"amendment[{index}]"
+        if ids.count(amendment.id) > 1:
+            raise _wrong(name, f"{path}.id", f"`{amendment.id}` is stated twice", "keep one of them")
+        try:
+            ordered = parse_day(amendment.agreed_on) <= parse_day(amendment.in_force_on)
+        except ValueError:
+            raise _wrong(name, path, "a day that does not exist", "write it as YYYY-MM-DD") from None
+        if not ordered:
+            raise _wrong(name, f"{path}.in_force_on", "in force before it was agreed", "put the dates in order")
+    for index, clause in enumerate(agreement.clauses):
+        if isinstance(clause, Renewal) and clause.not_extended_after is not None:
+            try:
+                parse_day(clause.not_extended_after)
+            except ValueError:
+                path = f"clause[{index}].not_extended_after"
+                raise _wrong(name, path, "a day that does not exist", "write it as YYYY-MM-DD") from None
+
+
+def _check_articles(name: str, agreement: Agreement) -> None:
+    """A treaty says how many articles it has, and nothing cites one that is not there."""
+    if agreement.origin == "operator":
+        return
+    if agreement.articles is None:
+        raise _wrong(name, "articles", "missing", "state how many articles the text has")
+    cited = [(f"clause[{index}].article", clause.article) for index, clause in enumerate(agreement.clauses)]
+    cited += [(f"amendment[{index}].article", each.article) for index, each in enumerate(agreement.amendments)]
+    for path, article in cited:
+        if not article.startswith(CITED_AS):
+            allowed = ", ".join(f"`{word.strip()}`" for word in CITED_AS)
+            raise _wrong(name, path, f"`{article}` is no place in a treaty", f"begin with one of {allowed}")
+        numbers = {int(number) for found in _ARTICLES.findall(article) for number in found if number}
+        beyond = sorted(number for number in numbers if not 1 <= number <= agreement.articles)
+        if beyond or (article.startswith("Art. ") and not numbers):
+            unknown = f"there is no article {beyond[0]}" if beyond else f"`{article}` names no article"
+            raise _wrong(name, path, unknown, f"cite one of 1 to {agreement.articles}, or correct `articles`")
+
+
 def _check_clauses(name: str, agreement: Agreement) -> None:
     for demanded in _DEMANDED:
         if not any(isinstance(clause, demanded) for clause in agreement.clauses):
@@ -151,13 +199,49 @@ def _check_clauses(name: str, agreement: Agreement) -> None:
 
 
 def _check_supersession(agreements: dict[str, Agreement], names: dict[str, str]) -> None:
-    edges = {
-        (agreement.id, replaced)
-        for agreement in agreements.values()
-        for clause in agreement.clauses
-        if isinstance(clause, Supersession)
-        for replaced in clause.replaces
-    }
-    for newer, older in sorted(edges):
-        if newer == older or (older, newer) in edges:
-            raise _wrong(names[newer], "clause.replaces", f"`{older}` replaces it too", "one of two ends, not both")
+    """Nothing replaces itself in the end, and no instrument is replaced twice for one pair."""
+    newer: dict[str, list[tuple[Agreement, str]]] = {}
+    for agreement in agreements.values():
+        for clause in agreement.clauses:
+            if isinstance(clause, Supersession):
+                for older in clause.replaces:
+                    newer.setdefault(older, []).append((agreement, clause.scope))
+    for older in sorted(newer):
+        chain = _cycle(older, newer)
+        if chain:
+            raise _wrong(
+                names[chain[1]],
+                "clause.replaces",
+                f"`{older}` replaces it too, by way of {', '.join(chain[1:])}",
+                "the newest one ends the others; take the link back to it out",
+            )
+        for (first, one), (second, other) in itertools.combinations(newer[older], 2):
+            if first.id == second.id or _may_share_a_pair(first, one, second, other):
+                raise _wrong(
+                    names[second.id],
+                    "clause.replaces",
+                    f"`{older}` is replaced for the same pair by `{first.id}` as well",
+                    "let the newer of the two replace the other one alone",
+                )
+
+
+def _cycle(start: str, newer: dict[str, list[tuple[Agreement, str]]]) -> list[str]:
+    """Return a chain of replacements, oldest first, that leads from `start` back to it; empty if there is none."""
+    waiting = [[start]]
+    seen: set[str] = set()
+    while waiting:
+        chain = waiting.pop()
+        for agreement, _ in newer.get(chain[-1], ()):
+            if agreement.id == start:
+                return [*chain, start]
+            if agreement.id not in seen:
+                seen.add(agreement.id)
+                waiting.append([*chain, agreement.id])
+    return []
+
+
+def _may_share_a_pair(first: Agreement, one: str, second: Agreement, other: str) -> bool:
+    """Tell whether some pair of parties could be bound by both; what ends wholly ends for every pair."""
+    if "wholly" in (one, other) or not first.between or not second.between:
+        return True
+    return len(set(first.between) & set(second.between)) > 1

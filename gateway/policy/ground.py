@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gateway.domain.agreement import Agreement
 from gateway.domain.clause import Clause, Supersession
 from gateway.domain.decision import EditionRef
-from gateway.domain.directory import Adherence, Authority, Directory
+from gateway.domain.directory import Adherence, Authority, Directory, Signatory
 from gateway.policy.agreements import Law
 from gateway.policy.standing import Bond, bond_of
 
@@ -62,6 +62,17 @@ class Ground:
                 if isinstance(clause, Supersession):
                     for replaced in clause.replaces:
                         self._successors.setdefault(replaced, []).append((agreement_, clause))
+        # A channel on record, both ways round; lists of authorised persons that an authority made for an instrument.
+        self.channels = frozenset(
+            (channel.agreement, *pair)
+            for channel in directory.edition.channels
+            for pair in (channel.between, channel.between[::-1])
+        )
+        self.persons: dict[tuple[str, str], tuple[Signatory, ...]] = {}
+        for entry in directory.edition.signatories:
+            if entry.office == "authorised" and entry.agreement is not None:
+                key = (entry.authority, entry.agreement)
+                self.persons[key] = (*self.persons.get(key, ()), entry)
         self._bonds: dict[tuple[str, str, str], Bond] = {}
         self._speaking: dict[tuple[str, str, bool], Speaking] = {}
 
@@ -69,6 +80,10 @@ class Ground:
         """Return an authority that is listed, with its party, or None."""
         found = self.directory.authorities.get(name)
         return found if found is not None and found.party in self.directory.parties else None
+
+    def is_private(self, authority: Authority) -> bool:
+        """Tell whether a listed authority is a private body, or belongs to a private party (LI-01)."""
+        return authority.entity == "private" or self.directory.parties[authority.party].kind == "private"
 
     def same_party(self, first: str, second: str) -> bool:
         """Tell whether two authorities are certain to be of one party."""
@@ -107,7 +122,7 @@ class Ground:
             # What is replaced wholly ends for everybody once its bilateral successor binds its two parties.
             pair = (first, second) if clause.scope == "pairwise" else newer.between
             taken = bond_of(newer, pair[0], pair[-1], self._adherences.get(newer.id, {}))
-            if taken.begin_ms < min(taken.end_ms, bond.superseded_ms):
+            if taken.begin_ms < min(taken.end_ms, taken.lapsed_ms, bond.superseded_ms):
                 bond = replace(bond, superseded_ms=taken.begin_ms, superseded_by=(newer.id, clause))
         return bond
 

@@ -114,7 +114,9 @@ COMPILERS: dict[type[Clause], Compiler] = {
     law.DirectQuery: lambda profile, clause, bits: replace(profile, direct=(*profile.direct, clause)),
     law.Granted: lambda profile, clause, bits: replace(profile, granted=True),
     # The interval of the lane holds these.
-    **dict.fromkeys((law.Entry, law.Exit, law.Suspending, law.Supersession, law.Survival, law.Reserved), _unchanged),
+    **dict.fromkeys(
+        (law.Entry, law.Exit, law.Renewal, law.Suspending, law.Supersession, law.Survival, law.Reserved), _unchanged
+    ),
     # These speak of sources, and a message that cites any is left to the rules.
     **dict.fromkeys((law.OtherUse, law.ThirdParty, law.Conditions, law.Confidentiality), _unchanged),
 }

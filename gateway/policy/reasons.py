@@ -45,6 +45,7 @@ REASONS: dict[str, Sentence] = {
         "agreement-ended": "The agreement has ended for a party; only protective messages still pass.",
         "agreement-suspended": "The agreement is suspended for this kind of message; only protective messages pass.",
         "agreement-superseded": "Another agreement has taken its place between these two parties.",
+        "amendment-pending": "This text of the agreement states an amendment that is not in force yet.",
         "dates-contradict": "The dates recorded for a party contradict the agreement, so it is not taken to be bound.",
         "reservation": "A party has reserved itself from this form of cooperation.",
         "kind-not-foreseen": "The agreement does not foresee this kind of message.",

@@ -1,32 +1,20 @@
 """Find out how an instrument binds two parties, and since and until when.
 
 A `Bond` says it once for a pair, for all time; asking it for a moment is comparing numbers. Dates follow each
-instrument's own arithmetic (`gateway.policy.dates`); a date that contradicts the instrument binds nobody.
+instrument's own arithmetic (`gateway.policy.terms`); a date that contradicts the instrument binds nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import date
-from typing import TypeVar
 
 from msgspec import Struct
 
-from gateway.domain.agreement import Agreement
-from gateway.domain.clause import Clause, Entry, Exit, Reserved, Supersession, Suspending
-from gateway.domain.directory import Adherence
-from gateway.policy.dates import (
-    add_days,
-    add_months,
-    ended_after,
-    first_of_second_month,
-    lapse_of,
-    parse_day,
-    start_ms,
-    third_of,
-)
+from gateway.domain.agreement import Agreement, Amendment
+from gateway.domain.clause import Renewal, Reserved, Supersession, Suspending
+from gateway.policy.dates import add_days, day_after, lapsed, parse_day, start_ms
+from gateway.policy.terms import FOREVER_MS, Adherences, Edge, clause_of, edge_of, term_of
 
-FOREVER_MS = 2**53
-Adherences = Mapping[str, Adherence]
-AnyClause = TypeVar("AnyClause", bound=Clause)
+__all__ = ["FOREVER_MS", "Adherences", "Bond", "Window", "bond_of", "clause_of", "covers_pair", "windows_of"]
 
 
 class Window(Struct, frozen=True):
@@ -46,18 +34,11 @@ class Window(Struct, frozen=True):
         return (not self.kinds or kind in self.kinds) and about
 
 
-class Term(Struct, frozen=True):
-    """How long one party is bound; `begin_ms` None: not at all; `contradicts`: its dates cannot all be true."""
-
-    begin_ms: int | None = None
-    end_ms: int = FOREVER_MS
-    contradicts: bool = False
-
-
 class Bond(Struct, frozen=True):
     """How one instrument binds one pair: in force in [begin_ms, end_ms), superseded from `superseded_ms` on.
 
     `unbound` names parties that are not bound or not yet told when, `contradictory` those whose dates contradict.
+    `lapsed_ms`: it was not extended beyond. `amended_ms`: before it this file, as amended, was not yet the law.
     """
 
     covered: bool
@@ -70,10 +51,13 @@ class Bond(Struct, frozen=True):
     superseded_by: tuple[str, Supersession] | None = None
     windows: tuple[Window, ...] = ()
     reserved: tuple[Reserved, ...] = ()
+    lapsed_ms: int = FOREVER_MS
+    amended_ms: int = 0
+    edges: tuple[Edge, ...] = ()
 
     def clear(self, at_ms: int) -> tuple[int, int] | None:
         """Return the interval around `at_ms` in which nothing restricts the pair, or None."""
-        low, high = self.begin_ms, min(self.end_ms, self.superseded_ms)
+        low, high = max(self.begin_ms, self.amended_ms), min(self.end_ms, self.superseded_ms, self.lapsed_ms)
         for window in self.windows:
             if at_ms < window.start_ms:
                 high = min(high, window.start_ms)
@@ -81,78 +65,14 @@ class Bond(Struct, frozen=True):
                 low = max(low, window.end_ms)
         return (low, high) if low <= at_ms < high else None
 
-
-def clause_of(agreement: Agreement, kind: type[AnyClause]) -> AnyClause | None:
-    """Return the first clause of this kind."""
-    return next((clause for clause in agreement.clauses if isinstance(clause, kind)), None)
-
-
-def entered_on(agreement: Agreement, party: str, adherences: Adherences) -> date | None:
-    """Return the first day on which `party` is bound, by the instrument's own arithmetic, or None.
-
-    Never derived from a signature (CA-21, C8-39).
-    """
-    entry = clause_of(agreement, Entry)
-    own = adherences.get(party)
-    if entry is None or own is None or own.pending:
-        return None
-    stated = parse_day(own.in_force_on) if own.in_force_on else None
-    if entry.count == "stated":
-        return stated if own.notified_on else None
-    if stated is not None:
-        return stated
-    if own.notified_on is None or (entry.accession == "stated" and own.signed_on is None):
-        return None
-    return _computed(agreement, entry, parse_day(own.notified_on), adherences)
+    def disputable(self, at_ms: int) -> tuple[str, ...]:
+        """Return what could be read otherwise on this day, one line each; empty on every other day."""
+        return tuple(edge.words for edge in self.edges if edge.from_ms <= at_ms < edge.until_ms)
 
 
-def _computed(agreement: Agreement, entry: Entry, own: date, adherences: Adherences) -> date | None:
-    notified = [parse_day(each.notified_on) for each in adherences.values() if each.notified_on and not each.pending]
-    if entry.count == "first-of-second-month":
-        both = [adherences[party].notified_on for party in agreement.between if party in adherences]
-        complete = len(both) == len(agreement.between) and None not in both
-        return first_of_second_month(max(notified)) if complete else None
-    third = third_of(notified)
-    return None if third is None else add_days(max(own, third), entry.days)
-
-
-def _ended_on(agreement: Agreement, own: Adherence) -> date | None:
-    """Return the first day on which a notice has ended the bond; ValueError if it contradicts the instrument."""
-    if own.exit is None:
-        return None
-    clause = clause_of(agreement, Exit)
-    if clause is None:
-        raise ValueError("the instrument knows no exit")
-    received = parse_day(own.exit.received_on)
-    chosen = parse_day(own.exit.chosen_on) if own.exit.chosen_on else None
-    if clause.count == "before-chosen":
-        if chosen is None or chosen < add_months(received, clause.months):
-            raise ValueError("the chosen day is too near")
-        return chosen
-    return chosen if clause.agreed and chosen is not None else ended_after(received, clause.months)
-
-
-def term_of(agreement: Agreement, party: str, adherences: Adherences) -> Term:
-    """Return how long `party` is bound by `agreement`."""
-    own = adherences.get(party)
-    try:
-        if own is not None and own.suspensions and clause_of(agreement, Suspending) is None:
-            raise ValueError("the instrument knows no suspension")
-        begin, end = _member_days(agreement, party)
-        if agreement.origin == "treaty":
-            begin = entered_on(agreement, party, adherences)
-        noticed = _ended_on(agreement, own) if own is not None else None
-        ends = [start_ms(day) for day in (end, noticed) if day is not None]
-        return Term(None if begin is None else start_ms(begin), min(ends, default=FOREVER_MS))
-    except ValueError:
-        return Term(contradicts=True)
-
-
-def _member_days(agreement: Agreement, party: str) -> tuple[date | None, date | None]:
-    for member in agreement.members:
-        if member.party == party:
-            return parse_day(member.from_), add_days(parse_day(member.until), 1) if member.until else None
-    return None, None
+def newest_amendment(agreement: Agreement) -> Amendment | None:
+    """Return the amendment that entered, or will enter, into force last (CA-20, CZ-40, C8-33)."""
+    return max(agreement.amendments, key=lambda each: each.in_force_on, default=None)
 
 
 def windows_of(agreement: Agreement, party: str, adherences: Adherences) -> tuple[Window, ...]:
@@ -163,15 +83,36 @@ def windows_of(agreement: Agreement, party: str, adherences: Adherences) -> tupl
     return tuple(
         Window(
             party,
-            start_ms(lapse_of(parse_day(each.delivered_on), clause.days)),
-            start_ms(lapse_of(parse_day(each.revocation_delivered_on), clause.days))
-            if each.revocation_delivered_on
-            else FOREVER_MS,
+            _lapse_ms(agreement, clause, each.delivered_on),
+            FOREVER_MS
+            if each.revocation_delivered_on is None
+            else _lapse_ms(agreement, clause, each.revocation_delivered_on),
             each.kinds,
             each.subjects,
         )
         for each in own.suspensions
     )
+
+
+def _last_day(agreement: Agreement, clause: Suspending, delivered_on: str) -> date:
+    return add_days(parse_day(delivered_on), clause.days, agreement.counting)
+
+
+def _lapse_ms(agreement: Agreement, clause: Suspending, delivered_on: str) -> int:
+    counting = agreement.counting
+    return start_ms(lapsed(_last_day(agreement, clause, delivered_on), counting), counting)
+
+
+def _suspension_edges(agreement: Agreement, party: str, adherences: Adherences) -> Iterator[Edge]:
+    own, clause = adherences.get(party), clause_of(agreement, Suspending)
+    if own is None or clause is None:
+        return
+    for each in own.suspensions:
+        for what, delivered_on in (("suspension", each.delivered_on), ("revocation", each.revocation_delivered_on)):
+            if delivered_on is not None:
+                last = _last_day(agreement, clause, delivered_on)
+                words = f"day {clause.days} itself after the {what} by {party}: it works, or not yet"
+                yield edge_of(agreement, last, clause, words)
 
 
 def covers_pair(agreement: Agreement, first: str, second: str) -> bool:
@@ -197,7 +138,9 @@ def bond_of(agreement: Agreement, first: str, second: str, adherences: Adherence
         return Bond(covered=True, unbound=unbound, contradictory=contradictory)
     try:
         windows = tuple(window for party in pair for window in windows_of(agreement, party, adherences))
-    except ValueError:
+        suspensions = [edge for party in pair for edge in _suspension_edges(agreement, party, adherences)]
+        lapsed_ms, amended_ms = _lapsed_ms(agreement), _amended_ms(agreement)
+    except (ValueError, OverflowError):
         return Bond(covered=True, contradictory=pair)
     return Bond(
         covered=True,
@@ -213,4 +156,20 @@ def bond_of(agreement: Agreement, first: str, second: str, adherences: Adherence
             and (own := adherences.get(clause.party)) is not None
             and clause.reservation in own.reservations
         ),
+        lapsed_ms=lapsed_ms,
+        amended_ms=amended_ms,
+        edges=(*(edge for term in terms.values() for edge in term.edges), *suspensions),
     )
+
+
+def _lapsed_ms(agreement: Agreement) -> int:
+    """Extended by itself time after time, unless the parties agreed that one period is the last (C1-22)."""
+    clause = clause_of(agreement, Renewal)
+    if clause is None or clause.not_extended_after is None:
+        return FOREVER_MS
+    return start_ms(day_after(parse_day(clause.not_extended_after)), agreement.counting)
+
+
+def _amended_ms(agreement: Agreement) -> int:
+    amendment = newest_amendment(agreement)
+    return 0 if amendment is None else start_ms(parse_day(amendment.in_force_on), agreement.counting)

@@ -5,12 +5,14 @@ After exit, suspension or supersession the kinds that protect what was exchanged
 
 from collections.abc import Iterator
 
-from gateway.domain.clause import Entry, Excluded, Exit, Kinds, Reserved, Survival, Suspending
+from gateway.domain.agreement import Agreement
+from gateway.domain.clause import Entry, Excluded, Exit, Kinds, Renewal, Reserved, Survival, Suspending
 from gateway.domain.decision import Reason
 from gateway.policy.case import Case, Finding, Findings, breach, demand, listed
 from gateway.policy.dates import day_of
 from gateway.policy.house import ARTICLES
-from gateway.policy.standing import Bond, clause_of
+from gateway.policy.standing import Bond, newest_amendment
+from gateway.policy.terms import clause_of
 
 
 def _bonds(case: Case) -> Iterator[tuple[str, Bond]]:
@@ -48,10 +50,31 @@ def govern(case: Case) -> Findings:
             yield _uncovered("pair-not-covered", pair, case)
         elif case.agreement.origin == "operator" and case.at_ms < bond.begin_ms:
             yield _uncovered("agreement-not-in-force", pair, case)
+        elif case.at_ms < bond.amended_ms:
+            yield from _pending(case.agreement)
         if bond.superseded_by and case.at_ms >= bond.superseded_ms and _over(case, bond):
             newer, clause = bond.superseded_by
-            since = day_of(bond.superseded_ms).isoformat()
+            since = _day(case.ground.agreements[newer], bond.superseded_ms)
             yield breach(clause, "agreement-superseded", f"{pair}: {newer} since {since}", "refuse")
+
+
+def _pending(agreement: Agreement) -> Findings:
+    """Until its newest amendment is in force this file is not the law (CA-20, CZ-40, C8-33, C1-19)."""
+    amendment = newest_amendment(agreement)
+    if amendment is not None:
+        detail = f"{amendment.id} is in force from {amendment.in_force_on}"
+        article = f"{agreement.short} {amendment.article}"
+        yield Finding("refuse", Reason("amendment-pending", amendment.rule, article, "text", detail))
+
+
+def _day(agreement: Agreement | None, at_ms: int) -> str:
+    """Return the day of a moment, where the instrument's day begins."""
+    return (day_of(at_ms, agreement.counting) if agreement else day_of(at_ms)).isoformat()
+
+
+def _since(case: Case, bond: Bond, detail: str) -> str:
+    """Return a detail, with what could be read otherwise on this very day."""
+    return "; ".join((detail, *bond.disputable(case.at_ms)))
 
 
 def _uncovered(code: str, pair: str, case: Case) -> Finding:
@@ -67,15 +90,23 @@ def entered(clause: Entry, case: Case) -> Findings:
         elif bond.unbound:
             yield breach(clause, "agreement-not-in-force", f"{listed(bond.unbound)} not bound; {_instead(case)}")
         elif bond.covered and case.at_ms < bond.begin_ms:
-            begins = day_of(bond.begin_ms).isoformat()
-            yield breach(clause, "agreement-not-in-force", f"{pair} from {begins}; {_instead(case)}")
+            detail = f"{pair} from {_day(case.agreement, bond.begin_ms)}"
+            yield breach(clause, "agreement-not-in-force", f"{_since(case, bond, detail)}; {_instead(case)}")
 
 
 def ended(clause: Exit, case: Case) -> Findings:
     """Not left by either party: 3 months, 6 months, or a chosen day (CA-22, CZ-43, C8-37, C1-23)."""
     for _, bond in _bonds(case):
         if case.at_ms >= bond.end_ms and _over(case, bond):
-            yield breach(clause, "agreement-ended", f"{bond.ended_by} since {day_of(bond.end_ms).isoformat()}")
+            detail = f"{bond.ended_by} since {_day(case.agreement, bond.end_ms)}"
+            yield breach(clause, "agreement-ended", _since(case, bond, detail))
+
+
+def extended(clause: Renewal, case: Case) -> Findings:
+    """Extended from period to period by itself, unless the parties agreed which one is the last (C1-22)."""
+    for _, bond in _bonds(case):
+        if case.at_ms >= bond.lapsed_ms and _over(case, bond):
+            yield breach(clause, "agreement-ended", f"not extended after {clause.not_extended_after}", "refuse")
 
 
 def suspended(clause: Suspending, case: Case) -> Findings:
@@ -84,8 +115,8 @@ def suspended(clause: Suspending, case: Case) -> Findings:
     for _, bond in _bonds(case):
         for window in bond.windows:
             if window.covers(header.kind, header.subjects, case.at_ms) and _over(case, bond):
-                since = day_of(window.start_ms).isoformat()
-                yield breach(clause, "agreement-suspended", f"{window.party} since {since}")
+                detail = f"{window.party} since {_day(case.agreement, window.start_ms)}"
+                yield breach(clause, "agreement-suspended", _since(case, bond, detail))
 
 
 def reserved(clause: Reserved, case: Case) -> Findings:

@@ -81,6 +81,7 @@ HOUSE = (*UNCITED, *CITED)
 OWN: dict[type[Clause], OwnRule] = {
     law.Entry: agreement.entered,
     law.Exit: agreement.ended,
+    law.Renewal: agreement.extended,
     law.Suspending: agreement.suspended,
     law.Reserved: agreement.reserved,
     law.Kinds: agreement.foreseen,
