@@ -22,6 +22,7 @@ from gateway.crypto.trust import verify_edition
 from gateway.domain.directory import Directory, Edition, KeySet, LawEntry, SignedGrants
 from gateway.domain.errors import ConfigurationError, TrustError
 from gateway.policy.agreements import Law, read_law
+from gateway.policy.consistency import refuse_contradictions
 from gateway.settings.directory import DirectorySource
 from gateway.settings.edition import compile_edition
 from gateway.settings.source import load, read_bytes
@@ -55,16 +56,16 @@ class Desk:
             TrustError: the newest edition is not signed yet, or a key in the source is weak.
         """
         source = self.read()
-        law = tuple(
-            LawEntry(name, digest) for name, digest in read_law_folder(source.law.agreements_folder).digests.items()
-        )
+        law = read_law_folder(source.law.agreements_folder)
+        listed = tuple(LawEntry(name, digest) for name, digest in law.digests.items())
         previous = self.newest()
         if previous is not None and (missing := self.missing_signatures(previous)):
             raise TrustError(
                 f"edition {previous.edition.number} needs {missing}; sign it, or take it away while nobody has it"
             )
         before = None if previous is None else (previous.edition.number, previous.sha256)
-        edition = in_one_order(compile_edition(source, law, read_grants(source), before, at_ms))
+        edition = in_one_order(compile_edition(source, listed, read_grants(source), before, at_ms))
+        refuse_contradictions(edition, law, str(self.source))
         # What every reader would refuse must not be signed first: weak keys, one key in two places (threat E6).
         check_edition(edition, {})
         return edition

@@ -7,6 +7,7 @@ from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import SecretKey, from_pem
 from gateway.domain.directory import Directory
 from gateway.domain.errors import ConfigurationError, FormatError
+from gateway.policy.consistency import refuse_contradictions
 from gateway.policy.decide import Judge
 from gateway.settings.gateway import GatewaySettings
 from gateway.settings.source import read_bytes, read_secret
@@ -54,10 +55,10 @@ def check_listed(directory: Directory, settings: GatewaySettings, key: SecretKey
 
 
 def check_law(judge: Judge, settings: GatewaySettings) -> None:
-    """Return if the agreements on disk are the texts that the edition lists.
+    """Return if the agreements on disk are the texts that the edition lists, and nothing in it contradicts them.
 
     Raises:
-        ConfigurationError: some are not; with another text every message would be refused.
+        ConfigurationError: some are not, and with another text every message would be refused; or dates contradict.
     """
     mismatched = judge.ground.mismatched
     if mismatched:
@@ -65,3 +66,4 @@ def check_law(judge: Judge, settings: GatewaySettings) -> None:
             f"edition {judge.directory.edition.number} lists other texts of: {', '.join(mismatched)}",
             f"put the files of that edition into `{settings.law.agreements_folder}`",
         )
+    refuse_contradictions(judge.directory.edition, judge.law, f"edition {judge.directory.edition.number}")

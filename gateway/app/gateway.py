@@ -26,6 +26,7 @@ from gateway.domain.directory import Directory
 from gateway.domain.errors import CapacityError, ConfigurationError, GatewayError, LedgerError
 from gateway.links.inspection import Inspection
 from gateway.links.server import Gateway as Links
+from gateway.policy.consistency import refuse_contradictions
 from gateway.policy.decide import Judge
 from gateway.settings.gateway import GatewaySettings
 from gateway.settings.source import load
@@ -287,6 +288,8 @@ class GatewayProcess:
                     self._log.warning("restart-needed", path=section)
             self._context.replace(self._new_context())
             in_force = self._judged(self._in_force.directory)
+            edition = in_force.directory.edition
+            refuse_contradictions(edition, in_force.judge.law, f"edition {edition.number}")
         except GatewayError as error:
             self._log.error("reload-refused", error=str(error))
             return

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from gateway.app.directory import read_law_folder
 from gateway.app.editions import SUFFIX, file_name, read_edition, read_key_set, read_unverified
 from gateway.crypto.digests import decode_base64url
 from gateway.crypto.trust import verify_edition
 from gateway.domain.directory import Directory
 from gateway.domain.errors import ConfigurationError, FormatError, TrustError
+from gateway.policy.consistency import refuse_contradictions
 from gateway.settings.gateway import GatewaySettings
 from gateway.store.data_directory import make_private_directory, write_private_file
 
@@ -42,6 +44,7 @@ class TrustedDirectory:
         self._pinned = read_key_set(Path(chosen.key_set_file))
         self._grants_public = None if chosen.grants_key is None else decode_base64url(chosen.grants_key)
         self._incoming = Path(chosen.edition_file)
+        self._agreements = settings.law.agreements_folder
         self._kept = Path(settings.gateway.data_folder) / "directory"
         self._keeps = False
         self._unkept: list[Directory] = []
@@ -117,6 +120,7 @@ class TrustedDirectory:
             if path != self._incoming and self.current is not None and claimed <= self.current.edition.number:
                 return
             directory = self.accept(raw, at_ms)
+            refuse_unlawful(directory, self._agreements)
         except (TrustError, FormatError, ConfigurationError) as error:
             self.refused.append(Refused(path, str(error)))
             return
@@ -179,4 +183,20 @@ def would_accept(settings: GatewaySettings, raw: bytes, at_ms: int) -> Directory
     # Nothing usable yet, or expired: then the new edition stands on what was kept, or on the pinned keys.
     with suppress(TrustError, ConfigurationError):
         trusted.start(at_ms)
-    return trusted.accept(raw, at_ms)
+    accepted = trusted.accept(raw, at_ms)
+    refuse_unlawful(accepted, settings.law.agreements_folder)
+    return accepted
+
+
+def refuse_unlawful(directory: Directory, agreements_folder: str) -> None:
+    """Return if nothing in an edition contradicts the agreements on disk; those that are not there are no matter here.
+
+    Raises:
+        ConfigurationError: something does; the edition in use stays.
+    """
+    try:
+        law = read_law_folder(agreements_folder)
+    except ConfigurationError:
+        # Whoever judges by the law says so; a revocation must not wait for a file of it.
+        return
+    refuse_contradictions(directory.edition, law, f"edition {directory.edition.number}")

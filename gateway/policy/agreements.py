@@ -87,6 +87,8 @@ def read_law(files: Mapping[str, bytes]) -> Law:
     if not agreements:
         raise ConfigurationError("no agreement file was found", "point `agreements` at a folder of *.toml")
     _check_supersession(agreements, names)
+    for agreement in agreements.values():
+        _check_implementing(agreement, agreements, names[agreement.id])
     return Law(agreements, digests)
 
 
@@ -223,6 +225,25 @@ def _check_supersession(agreements: dict[str, Agreement], names: dict[str, str])
                     f"`{older}` is replaced for the same pair by `{first.id}` as well",
                     "let the newer of the two replace the other one alone",
                 )
+
+
+def _check_implementing(agreement: Agreement, agreements: dict[str, Agreement], name: str) -> None:
+    """An arrangement that implements another can narrow it, and widens nothing (CA-18)."""
+    if agreement.implements is None:
+        return
+    parent = agreements.get(agreement.implements)
+    if parent is None or parent.id == agreement.id or parent.implements is not None:
+        what = f"`{agreement.implements}` is no agreement that can be implemented"
+        raise _wrong(name, "implements", what, "name one that is loaded and implements none itself")
+    for kind in (Kinds, Purposes, Subjects):
+        own, given = (_codes(each, kind) for each in (agreement, parent))
+        if wider := sorted(own - given):
+            what = f"`{wider[0]}` is none of the {kind.__struct_config__.tag} of `{parent.id}`, which it implements"
+            raise _wrong(name, "clause.allowed", what, "take it out; only an amendment of the other one widens it")
+
+
+def _codes(agreement: Agreement, kind: type[Kinds | Purposes | Subjects]) -> set[str]:
+    return {code for clause in agreement.clauses if isinstance(clause, kind) for code in clause.allowed}
 
 
 def _cycle(start: str, newer: dict[str, list[tuple[Agreement, str]]]) -> list[str]:
