@@ -1,4 +1,4 @@
-"""`accord policy explain`: what the law says of a header, offline, at any time, with every article."""
+"""`accord policy`: what the law says of a header, offline and with every article; tests of it; what covers it."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,9 @@ import click
 import msgspec
 
 from gateway.cli.failures import DATA_INVALID, REFUSED, CommandError
+from gateway.cli.languages import LANGUAGE
 from gateway.cli.moments import Moment, spelled
+from gateway.cli.policy_test import test
 
 if TYPE_CHECKING:
     from gateway.domain.message import Header
@@ -22,7 +24,10 @@ HOUR_MS = 3_600_000
 
 @click.group()
 def policy() -> None:
-    """Explain what the law says of a header."""
+    """Explain what the law says of a header, test it, and show what covers it."""
+
+
+policy.add_command(test)
 
 
 @policy.command()
@@ -33,6 +38,7 @@ def policy() -> None:
 @click.option("--grants-key", help="The central node's public grants key (base64url); without it no grant counts.")
 @click.option("--facts", type=FILE, help="What is known of cited messages and consents (JSON).")
 @click.option("--role", "roles", multiple=True, help="Role of a key that signs [default: those listed, or message].")
+@LANGUAGE
 @click.option("--json", "as_json", is_flag=True, help="Everything, every clause that was asked included.")
 def explain(
     header: Path,
@@ -42,6 +48,7 @@ def explain(
     grants_key: str | None,
     facts: Path | None,
     roles: tuple[str, ...],
+    language: str,
     as_json: bool,
 ) -> None:
     """Judge the HEADER in a JSON file; what says nothing of law (ids, digests, times) may be left out.
@@ -54,7 +61,7 @@ def explain(
     now_ms = wall_ms() if at_ms is None else at_ms
     judge = _judge(edition, agreements, grants_key)
     asked = read_header(header, judge.directory.edition.network, now_ms)
-    found = explain_header(judge, asked, _facts(facts), now_ms, roles or _roles(asked, judge))
+    found = explain_header(judge, asked, _facts(facts), now_ms, roles or _roles(asked, judge), language)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
@@ -174,9 +181,13 @@ def _say(found: "Explanation") -> None:
             _say_reason(heading, entry)
     for governing in found.governing:
         click.echo(f"between {' and '.join(governing.parties)}: {', '.join(governing.agreements) or 'no agreement'}")
-    asked = len(found.applied)
-    kept = sum(entry.outcome == "kept" for entry in found.applied)
-    click.echo(f"{kept} of {asked} rules were silent; --json lists each with its article and words")
+    click.echo("what was asked, and what became of it (rule, article, basis, effect of a breach):")
+    for applied in found.applied:
+        about = f" for source {applied.source}" if applied.source else ""
+        click.echo(
+            f"    {applied.outcome:<8} {applied.rule:<7} {applied.article} ({applied.basis}, {applied.effect}){about}"
+        )
+    click.echo("--json shows the words of each clause, and our reading of them")
 
 
 def _say_reason(heading: str, entry: "Explained") -> None:

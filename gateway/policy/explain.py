@@ -94,8 +94,8 @@ def explain(
         agreement=header.agreement,
         title=case.agreement.title if case.agreement else "",
         at_ms=at_ms,
-        reasons=tuple(_explained(reason, language) for reason in decision.reasons),
-        flags=tuple(_explained(reason, language) for reason in decision.flags),
+        reasons=tuple(explained(reason, language) for reason in decision.reasons),
+        flags=tuple(explained(reason, language) for reason in decision.flags),
         governing=_governing(case),
         applied=tuple(_applied(check, case) for check in judge.checks(case)),
         edition=decision.edition,
@@ -103,7 +103,8 @@ def explain(
     )
 
 
-def _explained(reason: Reason, language: str) -> Explained:
+def explained(reason: Reason, language: str) -> Explained:
+    """Return a reason with its sentence in `language`."""
     text = sentence(reason.code, language)
     return Explained(reason.code, text, reason.rule, reason.article, reason.basis, reason.detail)
 
