@@ -59,8 +59,7 @@ class TrustedDirectory:
             TrustError: there is none that is in force; what was refused says why.
             ConfigurationError: there is no edition at all.
         """
-        for path in sorted(self._kept.glob(f"[0-9]*{SUFFIX}")):
-            self._follow(path)
+        self._follow_kept()
         self.look(at_ms)
         if self.current is None and not self.refused:
             raise ConfigurationError(
@@ -70,6 +69,18 @@ class TrustedDirectory:
             raise TrustError("; ".join(f"`{entry.path}`: {entry.reason}" for entry in self.refused))
         if at_ms >= self.current.edition.not_after_ms:
             raise TrustError(f"directory edition {self.current.edition.number} has expired and there is no newer one")
+        return self.current
+
+    def newest(self) -> Directory:
+        """Return the newest edition that was ever accepted, expired or not: for what it says of the past.
+
+        Raises:
+            TrustError: none was kept and the one that lies there deserves no trust.
+        """
+        self._follow_kept()
+        if self.current is None:
+            raw = read_edition(self._incoming)
+            return self.accept(raw, read_unverified(raw).edition.issued_at_ms)
         return self.current
 
     def keep(self) -> None:
@@ -130,6 +141,10 @@ class TrustedDirectory:
             else:
                 self._unkept.append(directory)
             self.current = directory
+
+    def _follow_kept(self) -> None:
+        for path in sorted(self._kept.glob(f"[0-9]*{SUFFIX}")):
+            self._follow(path)
 
     def _follow(self, path: Path) -> None:
         """Believe a kept edition as of the day on which it was issued; later ones decide what counts today."""

@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 
 import click
+import msgspec
 
 from gateway.cli.asking import ask, end, takes_config, takes_json
 from gateway.cli.failures import INPUT_MISSING, UNAVAILABLE, CommandError
+from gateway.cli.files import PUBLIC, write_new
 from gateway.cli.moments import spelled
 from gateway.cli.telling import tell_json, tell_pairs
-from gateway.endpoint.words import AlarmsReport, Done, Health, Nothing, Page, SettleRequest
+from gateway.endpoint.words import AlarmsReport, Done, Health, Nothing, Page, SeenReport, SettleRequest
 
 
 @click.group()
@@ -70,6 +72,20 @@ def alarms(config: Path, everything: bool, as_json: bool) -> None:
         click.echo(f"    {line.detail}")
     if not report.alarms:
         click.echo("nothing")
+
+
+@endpoint.command()
+@takes_config
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there [default: print it].")
+def seen(config: Path, out: Path | None) -> None:
+    """Give the newest signed checkpoint of every gateway that we have seen: for a gateway that was restored."""
+    report = ask(config, "seen", Nothing(), SeenReport, connect=False)
+    text = msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    write_new(out, text, PUBLIC)
+    click.echo(f"{out}: {', '.join(f'{head.origin} at {head.size}' for head in report.heads) or 'nothing was seen'}")
 
 
 @endpoint.command()

@@ -100,12 +100,20 @@ def verify(named: Whose, scratch: Path | None, as_json: bool) -> None:
 
 
 @ledger.command()
+@click.option(
+    "--seen", "files", type=FILE, multiple=True, help="What an endpoint saw (`accord endpoint seen`); repeat."
+)
 @whose
-def reconcile(named: Whose) -> None:
-    """Let a frozen ledger be continued, once the data folder contains the checkpoint that peers hold."""
+def reconcile(named: Whose, files: tuple[Path, ...]) -> None:
+    """Let a frozen or restored ledger be continued, once it contains every checkpoint that peers hold.
+
+    A restored ledger needs the word of its endpoints: ask all that were ever connected, each by `accord endpoint seen`.
+    """
+    from gateway.app.seen import of_origin
     from gateway.store.offline import reconcile as reconcile_ledger
 
-    seen: Checkpoint = reconcile_ledger(named.path, origin=named.origin, public=named.public)
+    notes = [note for file in files for note in of_origin(file, named.origin)]
+    seen: Checkpoint = reconcile_ledger(named.path, origin=named.origin, public=named.public, seen=notes)
     click.echo(f"{named.origin}: contains checkpoint {seen.size}, which peers hold; the gateway may start")
 
 

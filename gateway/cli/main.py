@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("gateway.cli.check", "Would this start or connect, and why not."),
     "gateway": ("gateway.cli.gateway", "Run the gateway."),
     "drain": ("gateway.cli.drain", "Move every connection of a running gateway to the others."),
+    "backup": ("gateway.cli.backup", "Copy a gateway's ledger while it runs, prove the copy, put it back."),
     "ledger": ("gateway.cli.ledger", "Show, prove and verify the ledger, on a copy too."),
     "policy": ("gateway.cli.policy", "Explain what the law says of a header."),
     "schemas": ("gateway.cli.schemas", "Print schemas, interface descriptions and test vectors."),

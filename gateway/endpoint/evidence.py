@@ -32,7 +32,9 @@ class Outcome(Struct, frozen=True):
 def put(connection: sqlite3.Connection, outcome: Outcome) -> None:
     """Keep one piece of evidence."""
     connection.execute(
-        "INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        # The same news by another way is no news.
+        "INSERT INTO evidence SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM evidence"
+        " WHERE header_sha256 = ?3 AND kind = ?4 AND recipient = ?5 AND outcome = ?6) ON CONFLICT DO NOTHING",
         (
             outcome.origin,
             outcome.sequence,
@@ -90,6 +92,12 @@ def prove_heads(connection: sqlite3.Connection, heads: Sequence[Checkpoint], new
         [(head.origin, head.size, head.root) for head in heads],
     )
     connection.execute("DELETE FROM checkpoint WHERE origin = ? AND proven AND size < ?", (newest.origin, newest.size))
+
+
+def newest_heads(journal: Journal) -> list[Checkpoint]:
+    """Return the largest tree head that each gateway signed and showed us, proven or not."""
+    rows = journal.rows("SELECT origin, max(size), root, note FROM checkpoint GROUP BY origin ORDER BY origin")
+    return [Checkpoint(*row) for row in rows]
 
 
 def forget_heads(connection: sqlite3.Connection, origin: str) -> None:

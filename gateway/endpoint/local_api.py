@@ -35,6 +35,7 @@ from gateway.endpoint.words import (
     QueryRequest,
     ReceiptsReport,
     RevokeConsent,
+    SeenReport,
     SendRequest,
     SentReport,
     SettleRequest,
@@ -75,6 +76,7 @@ OPERATIONS: dict[str, Operation] = {
     "verify": Operation(Page, VerifiedReport, Office.verify),
     "health": Operation(Nothing, Health, Office.health),
     "alarms": Operation(Page, AlarmsReport, Office.alarms),
+    "seen": Operation(Nothing, SeenReport, Office.seen),
     "settle": Operation(SettleRequest, Done, Office.settle),
 }
 

@@ -38,6 +38,8 @@ from gateway.endpoint.words import (
     ReceiptLine,
     ReceiptsReport,
     RevokeConsent,
+    SeenHead,
+    SeenReport,
     SendRequest,
     SentReport,
     SettleRequest,
@@ -242,6 +244,12 @@ class Office:
                 for row in rows
             )
         )
+
+    async def seen(self, _: Nothing) -> SeenReport:
+        """Say how far every gateway's ledger had come when it last showed us."""
+        heads = evidence.newest_heads(self._endpoint.keeping.journal)
+        lines = tuple(SeenHead(head.origin, head.size, head.note.decode()) for head in heads)
+        return SeenReport(self._endpoint.authority, lines)
 
     async def settle(self, request: SettleRequest) -> Done:
         """End an alarm: the operator has looked, compared, and takes it upon the authority."""

@@ -284,6 +284,21 @@ class AlarmsReport(Struct, frozen=True):
     alarms: tuple[AlarmLine, ...]
 
 
+class SeenHead(Struct, frozen=True):
+    """The largest checkpoint of one gateway that was seen; `note` is signed by it."""
+
+    origin: str
+    size: int
+    note: str
+
+
+class SeenReport(Struct, frozen=True):
+    """What this endpoint has seen of every gateway's ledger: what a restored one is held against."""
+
+    authority: str
+    heads: tuple[SeenHead, ...]
+
+
 class Done(Struct, frozen=True):
     """It is done; False: there was nothing to do."""
 

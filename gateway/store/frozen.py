@@ -1,4 +1,4 @@
-"""A ledger that must not be continued: somebody holds a checkpoint of ours that it does not contain.
+"""A ledger that must not be continued: somebody holds a checkpoint of ours that it does not contain, or may hold one.
 
 That is a restored backup or a second instance. Signing on would give two histories under one name, which no later
 proof can heal; so the marker outlives the process, and it goes only when the tree contains what was seen:
@@ -18,15 +18,19 @@ MARKER = "FROZEN"
 
 
 class Frozen(Struct, frozen=True, forbid_unknown_fields=True):
-    """Why the ledger was frozen, and the signed note that proves it (text of a C2SP checkpoint)."""
+    """Why the ledger was frozen, and the signed note that proves it (text of a C2SP checkpoint).
+
+    `note` empty: it was restored, and nobody has said yet what peers have seen.
+    """
 
     reason: str
     note: str
 
 
 def freeze(path: Path, reason: str, note: bytes) -> None:
-    """Mark the data directory, durably. A second reason does not replace the first."""
-    if read_frozen(path) is None:
+    """Mark the data directory, durably. A second reason does not replace the first, unless it brings the first note."""
+    frozen = read_frozen(path)
+    if frozen is None or (note and not frozen.note):
         write_private_file(path / MARKER, msgspec.json.encode(Frozen(reason=reason, note=note.decode())))
 
 
@@ -55,7 +59,9 @@ def refuse_frozen(path: Path) -> None:
     if frozen is not None:
         raise ConfigurationError(
             f"the ledger in `{path}` is frozen: {frozen.reason}",
-            "restore a newer copy of the directory, then run `accord ledger reconcile`",
+            "restore a newer copy of the directory, then run `accord ledger reconcile`"
+            if frozen.note
+            else "have every endpoint run `accord endpoint seen`, then run `accord ledger reconcile --seen FILE ...`",
         )
 
 

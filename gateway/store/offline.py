@@ -4,7 +4,7 @@ The first two only read and may be used while a gateway runs; a reconciliation h
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gateway.crypto.receipt import encode_receipt
 from gateway.domain.errors import ConfigurationError, FormatError, LedgerError
 from gateway.domain.receipt import Checkpoint
 from gateway.store.data_directory import claim
-from gateway.store.frozen import read_frozen, remove_marker
+from gateway.store.frozen import freeze, read_frozen, remove_marker
 from gateway.store.sqlite.connection import open_for_reading
 from gateway.store.sqlite.engine import DATABASE, NEWEST
 from gateway.store.sqlite.receipts import LINE, Receipts
@@ -50,14 +50,16 @@ def prove(path: Path, leaf: int, *, origin: str, public: bytes, newest: bool = F
         return encode_receipt(salt, record, leaf, inclusion_path(leaf, head.size, tiles.read), head.note)
 
 
-def reconcile(path: Path, *, origin: str, public: bytes) -> Checkpoint:
-    """Let a frozen ledger be continued if it contains the checkpoint that it was frozen for; return that.
+def reconcile(path: Path, *, origin: str, public: bytes, seen: Sequence[bytes] = ()) -> Checkpoint:
+    """Let a frozen ledger be continued if it contains every checkpoint that peers hold; return the largest of them.
 
-    Nothing else can be mended here: a ledger that lacks it must not sign under its name again (ADR 0002).
+    Those are the one that it was frozen for, and `seen`: what endpoints show of it (`accord endpoint seen`), without
+    which a restored ledger is not released. Nothing else can be mended here: a ledger that lacks one of them must not
+    sign under its name again (ADR 0002); the first that it lacks is kept as the reason.
 
     Raises:
-        ConfigurationError: it is not frozen, in use, or lacks the checkpoint; the remedy says what to do.
-        TrustError: the note that it was frozen for is not signed by `public`.
+        ConfigurationError: it is not frozen, in use, lacks a checkpoint, or none was given; the remedy says what to do.
+        TrustError: a note is not signed by `public`.
         LedgerError: it cannot be read.
     """
     directory = claim(path)
@@ -65,19 +67,32 @@ def reconcile(path: Path, *, origin: str, public: bytes) -> Checkpoint:
         frozen = read_frozen(path)
         if frozen is None:
             raise ConfigurationError(f"the ledger in `{path}` is not frozen", "start the gateway")
-        seen = verify_checkpoint(frozen.note.encode(), origin, public)
+        notes = [*([frozen.note.encode()] if frozen.note else []), *seen]
+        if not notes:
+            raise ConfigurationError(
+                "nobody has shown what peers have seen of this ledger",
+                "have every endpoint run `accord endpoint seen`, and give the files with --seen",
+            )
+        held = [verify_checkpoint(note, origin, public) for note in notes]
         with _reading(path) as connection:
             head = _newest(connection, origin, public)
-            if head.size < seen.size or root_at(seen.size, Tiles(connection).read) != seen.root:
-                raise ConfigurationError(
-                    f"the ledger has {head.size} entries and does not contain checkpoint {seen.size}, which peers hold",
-                    "restore a newer copy; if there is none, keep this directory to be read and begin a new ledger:"
-                    " new origin, new checkpoint key, new data directory, new edition",
-                )
+            for checkpoint in held:
+                _refuse_unless_contained(checkpoint, head, path, connection)
         remove_marker(path)
     finally:
         directory.close()
-    return seen
+    return max(held, key=lambda checkpoint: checkpoint.size)
+
+
+def _refuse_unless_contained(seen: Checkpoint, head: Checkpoint, path: Path, connection: sqlite3.Connection) -> None:
+    if seen.size <= head.size and (not seen.size or root_at(seen.size, Tiles(connection).read) == seen.root):
+        return
+    freeze(path, "a peer holds a signed checkpoint that this ledger does not contain", seen.note)
+    raise ConfigurationError(
+        f"the ledger has {head.size} entries and does not contain checkpoint {seen.size}, which peers hold",
+        "restore a newer copy; if there is none, keep this directory to be read and begin a new ledger:"
+        " new origin, new checkpoint key, new data directory, new edition",
+    )
 
 
 @contextmanager

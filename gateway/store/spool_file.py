@@ -8,6 +8,7 @@ Why not in the database: a body lives for a moment, and SQLite would write it fo
 when it is erased), which cost more than everything else that is stored for a message (ADR 0002).
 """
 
+import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -84,7 +85,22 @@ class SpoolFile:
         self._ended.append((slot, length))
 
     def erase(self) -> None:
-        """Overwrite what has ended. Call it after the transaction that ended it has committed."""
+        """Overwrite what has ended. Call it after the transaction that ended it has committed.
+
+        While a backup is copied (a shared lock on the file) nothing is overwritten; the next call does it.
+        """
+        if not self._ended:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        try:
+            self._erase()
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _erase(self) -> None:
         for first, end in _merged(self._ended):
             for slot in range(first, end, PIECE_SLOTS):
                 piece = min(PIECE_SLOTS, end - slot) * SLOT_BYTES

@@ -1,5 +1,6 @@
 """Bodies in their slots: durable before they are referred to, gone when they have ended."""
 
+import fcntl
 import os
 import random
 from collections.abc import Iterator
@@ -28,6 +29,22 @@ def content(path: Path, slot: int, *lengths: int) -> list[bytes]:
         return read_body(file, slot, lengths)
     finally:
         os.close(file)
+
+
+def test_body_that_ends_while_a_backup_is_copied_is_destroyed_afterwards(spool: SpoolFile, tmp_path: Path) -> None:
+    """Under the shared lock of a backup nothing is overwritten or used again; after it, the next call destroys."""
+    slot = spool.add(b"body", b"wraps")
+    spool.write()
+    backup = os.open(tmp_path / "spool", os.O_RDONLY)
+    fcntl.flock(backup, fcntl.LOCK_SH)
+    spool.end(slot, 9)
+    spool.erase()
+
+    assert content(tmp_path, slot, 4, 5) == [b"body", b"wraps"]
+    assert spool.add(b"next", b"") != slot
+    os.close(backup)
+    spool.erase()
+    assert content(tmp_path, slot, 9) == [bytes(9)]
 
 
 def test_any_order_of_bodies_is_kept_apart(spool: SpoolFile, tmp_path: Path) -> None:
