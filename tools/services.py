@@ -27,7 +27,19 @@ class Program:
     path: str
 
 
-PROGRAMS = {program.name: program for program in (Program("promtool", "prometheus", "usr/bin/promtool"),)}
+POSTGRESQL = "usr/lib/postgresql/15/bin"
+PROGRAMS = {
+    program.name: program
+    for program in (
+        Program("promtool", "prometheus", "usr/bin/promtool"),
+        Program("mosquitto", "mosquitto", "usr/sbin/mosquitto"),
+        Program("postgres", "postgresql-15", f"{POSTGRESQL}/postgres"),
+        Program("initdb", "postgresql-15", f"{POSTGRESQL}/initdb"),
+        Program("psql", "postgresql-client-15", f"{POSTGRESQL}/psql"),
+        Program("pg_dump", "postgresql-client-15", f"{POSTGRESQL}/pg_dump"),
+        Program("pg_restore", "postgresql-client-15", f"{POSTGRESQL}/pg_restore"),
+    )
+}
 
 
 class UnavailableError(Exception):
@@ -39,6 +51,9 @@ def find_program(name: str) -> Path | None:
     on_path = shutil.which(name)
     if on_path:
         return Path(on_path)
+    # Debian keeps the programs of a PostgreSQL server off the PATH; the newest version that is there will do.
+    for installed in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True):
+        return installed
     wrapper = FOLDER / "bin" / name
     return wrapper if os.access(wrapper, os.X_OK) else None
 

@@ -259,6 +259,14 @@ class RightEdge:
         edge._frontier = edge._frontier_before = _frontier(edge._partial)
         return edge
 
+    def copy(self) -> "RightEdge":
+        """Return an edge that grows on its own from here."""
+        other = RightEdge()
+        other.size = other._before = self.size
+        other._partial = [list(hashes) for hashes in self._partial]
+        other._frontier, other._frontier_before = list(self._frontier), list(self._frontier)
+        return other
+
     def append(self, leaf_hashes: Iterable[bytes]) -> list[Tile]:
         """Add leaves and return the tiles that became complete by it, lowest level first."""
         self._before, self._frontier_before = self.size, list(self._frontier)

@@ -54,6 +54,10 @@ class Ledger:
         """Leaves so far, those of the open batch included."""
         return self._edge.size
 
+    def branch(self) -> "Ledger":
+        """Return a ledger that goes on from here; whoever may have to take a batch back extends that and keeps this."""
+        return Ledger(self._key, self.checkpoint, self._edge.copy())
+
     def extend(self, lines: Sequence[Line]) -> Extension:
         """Append `lines` and sign the new head. Show nothing of it before the transaction is durable."""
         first = self._edge.size

@@ -1,6 +1,6 @@
 """The bounds of a store, with their units. `settings` fills them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -24,8 +24,30 @@ class WriterLimits(Struct, frozen=True, forbid_unknown_fields=True):
     disk_free_bytes_min: Annotated[int, Meta(ge=0)] = 512 * 1024 * 1024
 
 
-class StoreLimits(Struct, frozen=True, forbid_unknown_fields=True):
-    """The bounds of a gateway's store."""
+class PostgresSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where PostgreSQL is and how long we wait for it; the password lies in a file of mode 0600 or a credential.
 
+    A delivery is leased for `lease_s` to the gateway that sends it, and is free `alive_s` after that gateway's last word.
+    """
+
+    dsn: str = ""
+    password_file: str | None = None
+    schema: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}$")] = "accord"
+    connect_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    # A read that takes longer is given up; the event loop waits for it.
+    read_s: Annotated[float, Meta(gt=0, le=30)] = 2.0
+    # A commit whose outcome is not known by then is asked for again over a new connection.
+    commit_s: Annotated[float, Meta(gt=0, le=120)] = 15.0
+    lease_s: Annotated[float, Meta(ge=1, le=600)] = 30.0
+    alive_s: Annotated[float, Meta(ge=2, le=60)] = 6.0
+    # How often the database is asked for what a notification may have missed.
+    poll_s: Annotated[float, Meta(ge=0.1, le=30)] = 1.0
+
+
+class StoreLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """The bounds of a gateway's store, and which engine it is."""
+
+    engine: Literal["sqlite", "postgres"] = "sqlite"
     writer: WriterLimits = WriterLimits()
+    postgres: PostgresSettings = PostgresSettings()
     spooled_deliveries_max: Positive = 1_000_000

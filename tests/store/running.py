@@ -15,8 +15,11 @@ from gateway.domain.errors import LedgerError
 from gateway.domain.receipt import Receipt
 from gateway.store.interface import Committed, Store, Work
 from gateway.store.limits import StoreLimits, WriterLimits
+from gateway.store.postgres.engine import PostgresStore
 from gateway.store.sqlite.engine import SqliteStore
+from tests.postgres import fresh_schema, shared
 from tests.store import samples
+from tools.postgres import PostgresServer
 
 LIMITS = StoreLimits(writer=WriterLimits(disk_free_bytes_min=0))
 
@@ -26,6 +29,10 @@ class Opened(Store, Protocol):
 
     async def close(self) -> None:
         """Commit what is queued and let go."""
+        ...
+
+    def tile(self, level: int, number: int) -> bytes:
+        """The hashes of a tile."""
         ...
 
     @property
@@ -52,6 +59,27 @@ def sqlite(path: Path, key: SecretKey, limits: StoreLimits, failed: Callable[[Le
 
 
 ENGINES: dict[str, Engine] = {"sqlite": sqlite}
+
+
+def postgres(server: PostgresServer) -> Engine:
+    """The engine for several gateways, in `server`: one schema for each path, as one directory for the embedded engine."""
+    schemas: dict[Path, str] = {}
+
+    def open_store(
+        path: Path, key: SecretKey, limits: StoreLimits, failed: Callable[[LedgerError], None]
+    ) -> PostgresStore:
+        return PostgresStore(
+            password=None,
+            network=samples.NETWORK,
+            origin=samples.ORIGIN,
+            key=key,
+            software="accord/test",
+            limits=shared(server, schemas.setdefault(path, fresh_schema()), limits),
+            loop=asyncio.get_running_loop(),
+            failed=failed,
+        )
+
+    return open_store
 
 
 class Running:

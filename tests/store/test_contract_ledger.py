@@ -9,7 +9,6 @@ from gateway.crypto.merkle import TILE_WIDTH, leaf_hash, root, verify_consistenc
 from gateway.crypto.receipt import leaf_data
 from gateway.domain.errors import TrustError
 from gateway.domain.receipt import Checkpoint
-from gateway.store.sqlite.engine import SqliteStore
 from tests.store.running import Running
 from tests.store.samples import ORIGIN, admit, message
 
@@ -98,7 +97,6 @@ async def test_tiles_hold_the_hashes_of_the_tree_as_far_as_it_has_grown(running:
     """S-05: complete tiles and the growing ones together are exactly the leaves and the roots of tiles."""
     await grow(running)
     store = running.store
-    assert isinstance(store, SqliteStore)
     size = store.checkpoint().size
     level_0 = b"".join(store.tile(0, number) for number in range(size // TILE_WIDTH + 1))
     hashes = [level_0[start : start + 32] for start in range(0, len(level_0), 32)]
