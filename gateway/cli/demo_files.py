@@ -14,8 +14,9 @@ from gateway.app.federation import CENTRAL, DATABASE, MEMBERS, NETWORK, ORIGIN, 
 from gateway.app.registration import AUTHORITY_ROLES, generate_keys, make_key_request, open_key_request, tables
 from gateway.cli.files import PRIVATE, PUBLIC, make_folder, refuse_filled, write
 from gateway.crypto.digests import encode_base64url
+from gateway.crypto.grants import sign_grants
 from gateway.crypto.keys import generate, to_pem
-from gateway.crypto.trust import sign_edition, sign_grants
+from gateway.crypto.trust import sign_edition
 from gateway.domain.directory import Grant, Grants
 from gateway.settings.central import central_toml
 from gateway.settings.edition import key_set_of

@@ -16,9 +16,10 @@ from gateway.cli.files import PUBLIC, make_folder, write, write_new
 from gateway.cli.keys import read_authority
 from gateway.cli.moments import Moment, spelled
 from gateway.crypto.digests import decode_base64url
+from gateway.crypto.grants import sign_grants, succeed
 from gateway.crypto.keys import SecretKey, from_pem
-from gateway.crypto.trust import sign_edition, sign_grants
-from gateway.domain.directory import Grant, Grants, Office, SignedGrants
+from gateway.crypto.trust import sign_edition
+from gateway.domain.directory import Grant, Grants, GrantsSuccession, Office, SignedGrants
 from gateway.domain.label import LEVELS
 from gateway.settings.directory import DirectorySource, GrantsFile
 from gateway.settings.edition import DAY_MS
@@ -146,14 +147,18 @@ def rotate(source: Path, threshold: int, publics: tuple[str, ...], keys: tuple[P
 @click.command()
 @click.argument("source", type=FILE)
 @click.option("--key", type=FILE, required=True, help="The central node's private grants key.")
+@click.option("--follows", "old", type=FILE, help="The private grants key until now; --key takes its place.")
 @click.option("--out", type=FILE, required=True, help="The signed grants, for `grants.signed_file` of the directory.")
-def grants(source: Path, key: Path, out: Path) -> None:
+def grants(source: Path, key: Path, old: Path | None, out: Path) -> None:
     """Sign what the central node grants (SOURCE is its grants.toml); only its own key can."""
     file = load(source, GrantsFile).values
     at_ms = wall_ms()
-    if out.exists():
-        _refuse_older(out, file.number)
-    signed = sign_grants(_grants(file, at_ms), from_pem("grants", read_secret(key, "grants key")))
+    successions = _refuse_older(out, file.number) if out.exists() else ()
+    own = from_pem("grants", read_secret(key, "grants key"))
+    if old is not None:
+        before = from_pem("grants", read_secret(old, "grants key until now"))
+        successions = (*successions, succeed(file.network, own.public, before))
+    signed = sign_grants(_grants(file, at_ms), own, successions)
     write(out, msgspec.json.encode(signed), PUBLIC)
     click.echo(f"{out}: grants {file.number} of {file.issuer}, good until {spelled(at_ms + file.valid_days * DAY_MS)}")
 
@@ -240,7 +245,8 @@ def _with_key_set(text: str, threshold: int, publics: tuple[str, ...]) -> str:
     return "\n".join([*lines[:start], *table, *lines[end:]]) + "\n"
 
 
-def _refuse_older(out: Path, number: int) -> None:
+def _refuse_older(out: Path, number: int) -> tuple[GrantsSuccession, ...]:
+    """Return the successions of the grants in `out`, which the new ones go on with."""
     try:
         signed = msgspec.json.decode(out.read_bytes(), type=SignedGrants)
         before = msgspec.json.decode(decode_base64url(signed.h), type=Grants).number
@@ -252,6 +258,7 @@ def _refuse_older(out: Path, number: int) -> None:
             "raise `number`, they never go back",
             DATA_INVALID,
         )
+    return signed.successions
 
 
 def _grants(file: GrantsFile, at_ms: int) -> Grants:

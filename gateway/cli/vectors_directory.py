@@ -13,6 +13,7 @@ from gateway.cli.vectors_federation import (
     key_set,
     signed,
     signed_grants,
+    succeeded,
 )
 from gateway.cli.vectors_keys import weak_points
 from gateway.cli.vectors_verdict import Class, Given, Vector, accepted, refused
@@ -28,7 +29,7 @@ TRUST: Class = "trust"
 
 def vectors() -> list[Vector]:
     """Return the vectors of `directory.json`."""
-    return [*_accepted(), *_signers(), *_successions(), *_key_sets(), *_contents(), *_grants()]
+    return [*_accepted(), *_signers(), *_successions(), *_key_sets(), *_contents(), *_grants(), *_grants_keys()]
 
 
 def small(**fields: object) -> Edition:
@@ -187,6 +188,30 @@ def _shared_key() -> bytes:
     authorities = edition().authorities
     both = tuple(replace(authority, keys=(entry("cz-police message"),)) for authority in authorities[:2])
     return pack(replace(edition(), authorities=both), A, B)
+
+
+def _grants_keys() -> list[Vector]:
+    new = "grants stranger"
+    followed = small(grants=replace(signed_grants(GRANTS, new), successions=succeeded("grants", new)))
+    of_itself = small(grants=replace(signed_grants(GRANTS, new), successions=succeeded(new, new)))
+    other = small(grants=replace(signed_grants(GRANTS, new), successions=succeeded("grants", new, "grants")))
+    foreign = succeeded("grants", new, network="accord-other")
+    elsewhere = small(grants=replace(signed_grants(GRANTS, new), successions=foreign))
+    ahead = small(grants=replace(signed_grants(GRANTS), successions=succeeded("grants", new)))
+    back = replace(following(grants=signed_grants(replace(GRANTS, number=4))), previous_sha256=_digest_of(followed))
+    return [
+        _ok("grants-key-followed", "Signed by the key that the pinned one named.", followed, pack(followed, A, B)),
+        _refused("grants-key-of-itself", "A key that named itself.", pack(of_itself, A, B)),
+        _refused("grants-key-of-another-type", "The succession is signed as grants.", pack(other, A, B)),
+        _refused("grants-key-other-network", "A succession of another network.", pack(elsewhere, A, B)),
+        _refused("grants-key-left-behind", "Signed by the key that was followed.", pack(ahead, A, B)),
+        _refused(
+            "grants-key-came-back",
+            "The first key again, after it was followed.",
+            pack(back, A, B),
+            previous=encode_base64url(pack(followed, A, B)),
+        ),
+    ]
 
 
 def _grants() -> list[Vector]:

@@ -22,6 +22,8 @@ from gateway.domain.directory import (
     GatewayEntry,
     Grant,
     Grants,
+    GrantsKey,
+    GrantsSuccession,
     KeyEntry,
     KeySet,
     KeyStatus,
@@ -138,6 +140,13 @@ def signed_grants(grants: Grants, signer: str = "grants", tag: str = "grants") -
     payload = canonical.encode(grants)
     signature = sign(key(signer), pae(payload_type(tag), payload))
     return SignedGrants(encode_base64url(payload), kid(signer), encode_base64url(signature))
+
+
+def succeeded(first: str, second: str, tag: str = "grants-key", network: str = NETWORK) -> tuple[GrantsSuccession, ...]:
+    """Return the succession by which the `first` grants key is followed by the `second`."""
+    public = encode_base64url(key(second).public)
+    said = canonical.encode(GrantsKey(1, network, public))
+    return (GrantsSuccession(public, encode_base64url(sign(key(first), pae(payload_type(tag), said)))),)
 
 
 def key_set(*names: str, threshold: int = 2) -> KeySet:

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.crypto import canonical
-from gateway.crypto.digests import decode_base64url, encode_base64url, key_id, pae, payload_type, sha256
+from gateway.crypto.digests import decode_base64url, encode_base64url, pae, payload_type, sha256
 from gateway.crypto.edition import check_edition, check_key_set, in_one_order
+from gateway.crypto.grants import check_grants_keys, verify_grants
 from gateway.crypto.keys import SecretKey, sign, verify
 from gateway.domain.directory import (
     EDITION_BYTES_MAX,
@@ -22,7 +23,6 @@ from gateway.domain.directory import (
     Grants,
     KeyEntry,
     KeySet,
-    SignedGrants,
 )
 from gateway.domain.errors import FormatError, SignatureError, TrustError
 from gateway.domain.message import CLOCK_AHEAD_MS_MAX, Signature
@@ -34,7 +34,6 @@ EDITION_SIGNATURES_MAX = 32
 SIGNED_EDITION_BYTES_MAX = EDITION_BYTES_MAX + 64 * 1024
 
 _DIRECTORY = payload_type("directory")
-_GRANTS = payload_type("grants")
 
 
 class SignedEdition(Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,56 +188,11 @@ def _grants(
     if edition.grants is None or public is None:
         return None
     grants = verify_grants(edition.grants, network=network, public=public, number_min=number_min)
+    if previous is not None and previous.edition.grants is not None:
+        check_grants_keys(previous.edition.grants, edition.grants)
     before = None if previous is None else previous.grants_document
     if before is not None and grants.number < before.number:
         raise TrustError(f"grants {grants.number} are older than {before.number}, which are in use")
     if before is not None and grants.number == before.number and grants != before:
         raise TrustError(f"alarm: there are two documents of grants of number {grants.number}")
     return grants
-
-
-def sign_grants(grants: Grants, key: SecretKey) -> SignedGrants:
-    """Return grants as a directory carries them, sorted, under the central node's key.
-
-    Raises:
-        FormatError: a field breaks its bound, or an authority has two grants on one database.
-        SignatureError: the key has not the role `grants`.
-    """
-    if key.role != "grants":
-        raise SignatureError("grants are signed by a key of role `grants`")
-    ordered = sorted(grants.grants, key=lambda grant: (grant.authority, grant.database))
-    each = tuple(msgspec.structs.replace(grant, purposes=tuple(sorted(set(grant.purposes)))) for grant in ordered)
-    h = canonical.encode(msgspec.structs.replace(grants, grants=each))
-    _check_grants(canonical.decode(h, Grants))
-    signature = sign(key, pae(_GRANTS, h))
-    return SignedGrants(encode_base64url(h), encode_base64url(key.kid), encode_base64url(signature))
-
-
-def verify_grants(signed: SignedGrants, *, network: str, public: bytes, number_min: int) -> Grants:
-    """Return the grants that the holder of the pinned key signed; whether they have expired is not looked at.
-
-    Raises:
-        TrustError: another key, another network, a lower number than `number_min`, or no grants.
-    """
-    try:
-        if signed.k != encode_base64url(key_id("grants", public)):
-            raise TrustError("grants are signed by another key than the one pinned for the central node")
-        h = decode_base64url(signed.h)
-        verify(public, decode_base64url(signed.g), pae(_GRANTS, h))
-        grants = canonical.decode(h, Grants)
-        _check_grants(grants)
-    except (FormatError, SignatureError) as error:
-        raise TrustError(f"grants: {error}") from None
-    if grants.network != network:
-        raise TrustError("grants are of another network")
-    if grants.number < number_min:
-        raise TrustError(f"grants {grants.number} are older than {number_min}, which were seen")
-    return grants
-
-
-def _check_grants(grants: Grants) -> None:
-    names = [f"{grant.authority} {grant.database}" for grant in grants.grants]
-    if names != sorted(set(names)) or not all(canonical.in_order(grant.purposes) for grant in grants.grants):
-        raise FormatError("grants are not in their one order, or one is there twice")
-    if any(grant.expires_at_ms > grants.not_after_ms for grant in grants.grants):
-        raise FormatError("a grant outlives the document it stands in")

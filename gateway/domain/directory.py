@@ -235,12 +235,31 @@ class Grants(Struct, frozen=True, forbid_unknown_fields=True):
     grants: tuple[Grant, ...]
 
 
+class GrantsKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a grants key signs of the key that follows it."""
+
+    v: Literal[1]
+    network: Code
+    public: Digest
+
+
+class GrantsSuccession(Struct, frozen=True, forbid_unknown_fields=True):
+    """A grants key, and the signature of the one before it over `GrantsKey`."""
+
+    public: Digest
+    g: SignatureText
+
+
 class SignedGrants(Struct, frozen=True, forbid_unknown_fields=True):
-    """Grants as the directory carries them: base64url of their canonical JSON, and a signature."""
+    """Grants as the directory carries them: base64url of their canonical JSON, and a signature.
+
+    `successions` lead from the key that was pinned to the one that signed, oldest first.
+    """
 
     h: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{2,131072}\Z")]
     k: KeyId
     g: SignatureText
+    successions: Annotated[tuple[GrantsSuccession, ...], Meta(max_length=16)] = ()
 
 
 class Edition(Struct, frozen=True, forbid_unknown_fields=True):

@@ -49,7 +49,7 @@ def examine(delivery: Delivery, identity: Identity, editions: Editions, at_ms: i
     receipt = proofs.admission(delivery.receipt, header_sha256, editions, identity.network)
     directory = editions.named(receipt.record.edition)
     status: AcknowledgementStatus = "consigned"
-    plaintext = None
+    plaintext: bytes | None = None
     try:
         opened = unseal(
             delivery.envelope,
@@ -62,13 +62,12 @@ def examine(delivery: Delivery, identity: Identity, editions: Editions, at_ms: i
         )
         header, plaintext = opened.message.header, opened.plaintext
         if contents.missing(header, plaintext):
-            # Signed as there and not there: nobody is handed it, and the originator hears of it (rules.md 1.7, 17).
+            # Signed as there, and not there: the originator hears of it (rules.md 1.7, 17).
             status, plaintext = "refused", None
     except UndecipherableError as error:
         header, status = error.message.header, "undecipherable"
     except FormatError:
         # Admitted and signed, but wraps or body are not those that the header binds.
-        plaintext = None
         header, status = decode(envelope.h, Header), "refused"
         if identity.authority not in {recipient.authority for recipient in header.recipients}:
             raise TrustError("a delivery is for somebody else") from None

@@ -13,9 +13,9 @@ from gateway.central.database import Database, open_database
 from gateway.central.documents import DATABASE
 from gateway.central.node import Node
 from gateway.central.outgoing import Desk, Handling
+from gateway.crypto.grants import sign_grants
 from gateway.crypto.keys import generate
 from gateway.crypto.sealing import message_id
-from gateway.crypto.trust import sign_grants
 from gateway.domain.directory import Grant, Grants
 from gateway.domain.errors import LedgerError
 from gateway.endpoint.client import Endpoint, Post

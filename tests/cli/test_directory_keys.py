@@ -105,11 +105,14 @@ expires_on = {expires}
 """
 
 
-def sign_grants(desk: Desk, key: Path, number: int, expires: str = "2026-12-31") -> tuple[int, str]:
+def sign_grants(
+    desk: Desk, key: Path, number: int, expires: str = "2026-12-31", follows: Path | None = None
+) -> tuple[int, str]:
     """Run `directory grants` on a source of this number; return exit code and words."""
     source = desk.federation / "grants.toml"
     source.write_text(GRANTS.format(number=number, expires=expires))
-    result = call("directory", "grants", source, "--key", key, "--out", desk.folder / "grants.json")
+    more = () if follows is None else ("--follows", follows)
+    result = call("directory", "grants", source, "--key", key, "--out", desk.folder / "grants.json", *more)
     return result.exit_code, said(result)
 
 
@@ -139,6 +142,21 @@ def test_grants_under_another_key_are_refused(desk: Desk, tmp_path: Path) -> Non
     for refused in (result, installed):
         assert refused.exit_code == 65
         assert "another key than the one pinned for the central node" in said(refused)
+
+
+def test_grants_key_is_rotated_under_the_old_one(desk: Desk, tmp_path: Path) -> None:
+    """wire.md: a gateway that pinned the old key believes the new one, and the old one no more."""
+    old = desk.federation / "central" / "keys" / "grants.pem"
+    call("keys", "generate", "--role", "grants", "--out", tmp_path)
+    code, text = sign_grants(desk, tmp_path / "grants.pem", 2, follows=old)
+    assert code == 0, text
+    desk.build()
+    installed = call("directory", "install", desk.edition(2), "--config", desk.config)
+    assert installed.exit_code == 0, said(installed)
+    code, text = sign_grants(desk, old, 3)
+
+    assert code == 65
+    assert "is not the one that the last succession names" in text
 
 
 def test_older_grants_are_refused(desk: Desk) -> None:

@@ -16,11 +16,12 @@ from gateway.crypto.batch import VerifiedRoots, sign_batch, verify_batch
 from gateway.crypto.checkpoint import checkpoint_key_id, sign_checkpoint, verify_checkpoint
 from gateway.crypto.digests import decode_base64url, encode_base64url, key_id, pae, payload_type
 from gateway.crypto.envelope import decode_envelope, encode_envelope
+from gateway.crypto.grants import sign_grants, verify_grants
 from gateway.crypto.keys import SecretKey, generate, make_registration, open_registration, sign
 from gateway.crypto.merkle import leaf_hash, root
 from gateway.crypto.signed import decode_signed, encode_signed
 from gateway.crypto.statements import open_statement, sign_statement
-from gateway.crypto.trust import SignedEdition, sign_edition, sign_grants, verify_edition, verify_grants
+from gateway.crypto.trust import SignedEdition, sign_edition, verify_edition
 from gateway.domain.directory import Grants
 from gateway.domain.errors import FormatError, SignatureError, TrustError
 from gateway.domain.message import Signature

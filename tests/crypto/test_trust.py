@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from gateway.crypto import canonical
 from gateway.crypto.digests import encode_base64url, pae, payload_type, sha256
+from gateway.crypto.grants import sign_grants, succeed, verify_grants
 from gateway.crypto.keys import SecretKey, generate, sign
-from gateway.crypto.trust import SignedEdition, add_signatures, sign_edition, sign_grants, verify_grants
+from gateway.crypto.trust import SignedEdition, add_signatures, sign_edition
 from gateway.domain.directory import Directory, Edition, Grant, Grants, KeySet, SignedGrants
 from gateway.domain.errors import FormatError, SignatureError, TrustError
 from gateway.domain.message import CLOCK_AHEAD_MS_MAX, Signature
@@ -266,6 +267,46 @@ def test_older_grants_never_return() -> None:
     assert trusted(successor(before, grants=granted()), previous=before).grants_document == GRANTS
 
 
+def test_grants_key_is_followed_only_under_its_own_signature() -> None:
+    """wire.md: the pinned key is rotated only under the old key; whoever pinned old or new key follows, no one else."""
+    new, newest = generate("grants"), generate("grants")
+    way = (succeed(NETWORK, new.public, GRANTS_KEY), succeed(NETWORK, newest.public, new))
+    rotated = sign_grants(GRANTS, newest, way)
+    stolen = sign_grants(GRANTS, newest, (succeed(NETWORK, newest.public, new),))
+
+    for pinned in (GRANTS_KEY, new, newest):
+        assert verify_grants(rotated, network=NETWORK, public=pinned.public, number_min=0) == GRANTS
+    for bad in (stolen, replace(rotated, successions=way[::-1]), replace(rotated, successions=way[:1])):
+        with pytest.raises(TrustError):
+            verify_grants(bad, network=NETWORK, public=GRANTS_KEY.public, number_min=0)
+
+
+def test_grants_key_that_was_followed_never_comes_back() -> None:
+    """P-09: grants of a higher number under the old key do not undo its succession."""
+    new = generate("grants")
+    rotated = sign_grants(GRANTS, new, (succeed(NETWORK, new.public, GRANTS_KEY),))
+    before = trusted(edition(grants=rotated))
+    back = successor(before, grants=granted(replace(GRANTS, number=6)))
+
+    with pytest.raises(TrustError, match="came back"):
+        trusted(back, previous=before)
+    assert trusted(successor(before, grants=rotated), previous=before).grants_document == GRANTS
+
+
+def test_succession_needs_another_sound_key_and_the_old_one() -> None:
+    """A key follows another key of role `grants`; the one that signs is the last of the way."""
+    other = generate("grants")
+    way = (succeed(NETWORK, other.public, GRANTS_KEY),)
+
+    for public, old in ((GRANTS_KEY.public, GRANTS_KEY), (other.public, generate("directory"))):
+        with pytest.raises(SignatureError):
+            succeed(NETWORK, public, old)
+    with pytest.raises(TrustError):
+        succeed(NETWORK, bytes(32), GRANTS_KEY)
+    with pytest.raises(SignatureError):
+        sign_grants(GRANTS, GRANTS_KEY, way)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -290,7 +331,7 @@ def test_grants_that_contradict_themselves_are_refused_from_the_central_node_too
     """Another implementation may sign what ours does not; it is refused all the same."""
     h = canonical.encode(replace(GRANTS, grants=grants))
     signature = sign(GRANTS_KEY, pae(payload_type("grants"), h))
-    raw = SignedGrants(*map(encode_base64url, (h, GRANTS_KEY.kid, signature)))
+    raw = SignedGrants(encode_base64url(h), encode_base64url(GRANTS_KEY.kid), encode_base64url(signature))
 
     with pytest.raises(TrustError, match="grant"):
         verify_grants(raw, network=NETWORK, public=GRANTS_KEY.public, number_min=0)

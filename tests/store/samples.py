@@ -81,6 +81,10 @@ def message_id(number: int, sent_at_ms: int = NOW_MS) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def _recipient(name: str, wrap: Wrap) -> Recipient:
+    return Recipient(authority=name, key=encode_base64url(wrap.k), wrap_sha256=encode_base64url(sha256(wrap.w)))
+
+
 def message(
     number: int,
     *,
@@ -106,10 +110,7 @@ def message(
         id=message_id(number),
         signers=(encode_base64url(signer),),
         originator=originator,
-        recipients=tuple(
-            Recipient(authority=name, key=encode_base64url(wrap.k), wrap_sha256=encode_base64url(sha256(wrap.w)))
-            for name, wrap in zip(recipients, wraps, strict=True)
-        ),
+        recipients=tuple(_recipient(name, wrap) for name, wrap in zip(recipients, wraps, strict=True)),
         kind=kind,
         agreement="cz-kz",
         purposes=("detection", "prevention"),

@@ -99,14 +99,31 @@ function accepts(key, atMs) {
 export function openGrants(signed, { network, grantsPublic, grantsNumberMin }, before) {
   if (signed === null) return null;
   const h = fromBase64url(signed.h);
-  demand(signed.k === toBase64url(keyId("grants", grantsPublic)), "trust", "grants under another key than is pinned");
-  const holds = verify(grantsPublic, fromBase64url(signed.g), PAE(payloadType("grants"), h));
+  const current = followGrantsKey(signed.successions, network, grantsPublic);
+  demand(signed.k === toBase64url(keyId("grants", current)), "trust", "grants under another key than is pinned");
+  const holds = verify(current, fromBase64url(signed.g), PAE(payloadType("grants"), h));
   demand(holds, "trust", "the grants are not signed by the pinned key");
   const grants = canonical(words.grants, h);
   demand(grants.network === network, "trust", "grants of another network");
   demand(grants.number >= grantsNumberMin, "trust", "grants older than those seen");
   demand(before === null || grants.number >= before.number, "trust", "grants older than those in use");
   return grants;
+}
+
+// The pinned grants key is followed by another only under its own signature.
+function followGrantsKey(successions, network, pinned) {
+  const start = successions.findIndex(({ public: key }) => key === toBase64url(pinned)) + 1;
+  return successions.slice(start).reduce((current, { public: key, g }) => {
+    const said = Buffer.from(JSON.stringify({ v: 1, network, public: key }));
+    const holds = verify(current, fromBase64url(g), PAE(payloadType("grants-key"), said));
+    demand(holds, "trust", "a grants key that the one before it did not name");
+    return fromBase64url(key);
+  }, pinned);
+}
+
+function checkGrantsKeys(before, after) {
+  const kept = before.successions.every(({ public: key }, place) => after.successions[place]?.public === key);
+  demand(kept, "trust", "a grants key that was followed by another came back");
 }
 
 // `previous`: the edition now in force, as this function returned it, or null when only the pinned key set is known.
@@ -131,6 +148,7 @@ export function openEdition(raw, { network, atMs, pinned, previous, grantsPublic
     checkOnce(edition);
     const keys = listKeys(edition);
     checkGateways(edition);
+    if (previous?.edition.grants && edition.grants) checkGrantsKeys(previous.edition.grants, edition.grants);
     const grants = openGrants(edition.grants, { network, grantsPublic, grantsNumberMin }, previous?.grants ?? null);
     const authorities = new Map(edition.authorities.map((authority) => [authority.id, authority]));
     return { edition, sha256, keys, authorities, grants, accepts };

@@ -258,7 +258,10 @@ export const edition = object({
   authorities: many(authority),
   adherences: many(adherence),
   channels: many(object({ agreement: code, between: list(prose, 2, 2), basis: prose })),
-  grants: nullable(object({ h: text(/^[A-Za-z0-9_-]{2,131072}$/), k: kid, g: signatureText })),
+  grants: nullable(object({
+    h: text(/^[A-Za-z0-9_-]{2,131072}$/), k: kid, g: signatureText,
+    successions: list(object({ public: digest, g: signatureText }), 0, 16),
+  })),
   signatories: many(signatory),
   blocks: many(block),
 });
