@@ -12,9 +12,11 @@ import os
 import resource
 import signal
 import ssl
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from gateway.app.broker import broker_rank, make_link, require_files
 from gateway.app.clock import monotonic_ms, wall_ms
 from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
@@ -25,6 +27,7 @@ from gateway.crypto.digests import decode_base64url
 from gateway.domain.directory import Directory
 from gateway.domain.errors import CapacityError, ConfigurationError, GatewayError, LedgerError
 from gateway.links.inspection import Inspection
+from gateway.links.mqtt import MqttLink
 from gateway.links.server import Gateway as Links
 from gateway.policy.consistency import refuse_contradictions
 from gateway.policy.decide import Judge
@@ -59,6 +62,8 @@ class GatewayProcess:
         self._metrics = Metrics(self._version)
         self._log = get_logger("gateway")
         self._key = read_checkpoint_key(self._settings)
+        require_files(self._settings)
+        self._broker_rank = broker_rank(self._settings)
         self._context = ReloadableContext.around(self._new_context())
         self._trusted = TrustedDirectory(self._settings)
         directory = self._trusted.start(wall_ms())
@@ -94,7 +99,10 @@ class GatewayProcess:
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         assert self._ended is not None
         links = Links(self._exchange, self._settings.limits, self._metrics, self._context)
-        inspection = Inspection(self._exchange, self._settings.limits, self._metrics)
+        mqtt = make_link(
+            self._settings, self._exchange, self._metrics, links.unjudged, lambda name: self._in_force.topics.get(name)
+        )
+        inspection = Inspection(self._exchange, self._settings.limits, self._metrics, partial(_degraded, mqtt))
         try:
             await self._listen(links, inspection)
             self._catch_signals(loop)
@@ -109,8 +117,9 @@ class GatewayProcess:
                         ("sample", keep_sampling(self._metrics, self._store, self._settings)),
                         ("scrub", keep_scrubbing(self._metrics, self._store)),
                         ("lag", keep_timing(self._metrics)),
-                        ("drain", self._drain_when_asked(links)),
+                        ("drain", self._drain_when_asked(links, mqtt)),
                         ("watchdog", _keep_alive()),
+                        *(() if mqtt is None else (("mqtt", mqtt.run()),)),
                     )
                 ]
                 # The start is over: what lives now lives long, and the collector need not look at it again.
@@ -121,6 +130,8 @@ class GatewayProcess:
                 notify("READY=1")
                 try:
                     await self._ended
+                    if mqtt is not None:
+                        await mqtt.drain()
                 finally:
                     for task in upkeep:
                         task.cancel()
@@ -133,8 +144,10 @@ class GatewayProcess:
             await links.stop()
             await inspection.stop()
 
-    async def _drain_when_asked(self, links: Links) -> None:
+    async def _drain_when_asked(self, links: Links, mqtt: MqttLink | None) -> None:
         await self._drain_now.wait()
+        if mqtt is not None:
+            await mqtt.drain()
         await self._drain(links)
 
     async def _drain(self, links: Links) -> None:
@@ -214,7 +227,9 @@ class GatewayProcess:
     # The edition in force.
 
     def _judged(self, directory: Directory) -> InForce:
-        return InForce(directory, Judge(directory, read_law_folder(self._settings.law.agreements_folder)))
+        return InForce(
+            directory, Judge(directory, read_law_folder(self._settings.law.agreements_folder)), self._broker_rank
+        )
 
     def _adopt(self, in_force: InForce) -> None:
         """Record that an edition came into use, and publish it."""
@@ -261,7 +276,7 @@ class GatewayProcess:
         except ConfigurationError as error:
             # A revocation in the edition counts even where its law cannot be read: then nothing passes by that law.
             self._log.error("law-refused", error=error.what, remedy=error.remedy, edition=directory.edition.number)
-            in_force = InForce(directory, Judge(directory, self._in_force.judge.law))
+            in_force = InForce(directory, Judge(directory, self._in_force.judge.law), self._broker_rank)
         self._swap(in_force)
         await review_spool(self._exchange, self._store)
 
@@ -300,6 +315,11 @@ class GatewayProcess:
         tls = self._settings.tls
         identity = Identity(Path(tls.certificate_file), Path(tls.key_file), Path(tls.authorities_file))
         return server_context(identity, lambda reason: self._metrics.tls_handshake_failures[reason].inc())
+
+
+def _degraded(mqtt: MqttLink | None) -> dict[str, str]:
+    """Name what is lost while the gateway serves on."""
+    return {} if mqtt is None or mqtt.failure is None else {"mqtt": mqtt.failure}
 
 
 async def _keep_alive() -> None:

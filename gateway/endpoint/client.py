@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ from gateway.domain.message import BATCH_MESSAGES_MAX
 from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.endpoint import inbox, outbox
 from gateway.endpoint.alarms import Alarm, AlarmedError
+from gateway.endpoint.broker_transport import SCHEME, connect_broker
 from gateway.endpoint.editions import remember_own_keys
 from gateway.endpoint.handing import Message
 from gateway.endpoint.identity import GatewayAddress, Identity, SealRole
@@ -71,6 +73,7 @@ class Endpoint:
         data_folder: Path,
         *,
         tls_identity: tls.Identity,
+        broker_identity: tls.Identity | None = None,
         clock: Callable[[], int],
         limits: EndpointLimits | None = None,
         notify: Callable[[Notice], None] = lambda _: None,
@@ -78,12 +81,14 @@ class Endpoint:
     ) -> None:
         """Describe an endpoint; nothing is opened yet.
 
-        `clock` tells milliseconds since the epoch; `connect_by` replaces the WebSocket, for tests.
+        `clock` tells milliseconds since the epoch; `broker_identity` is who we are to a broker, by default the
+        same as to a gateway; `connect_by` replaces the connection, for tests.
         """
         self._identity = identity
         self._gateways = tuple(gateways)
         self._folder = data_folder
         self._tls = tls_identity
+        self._broker_tls = broker_identity or tls_identity
         self._clock = clock
         self._limits = limits or EndpointLimits()
         self._notify = notify
@@ -360,6 +365,10 @@ class Endpoint:
         return [place.object_sha256 for place in placed]
 
     async def _connect(self, address: GatewayAddress) -> Wire:
+        if urlsplit(address.url).scheme == SCHEME:
+            return await connect_broker(
+                address, self._broker_tls, self._identity.network, self._identity.authority, self._limits
+            )
         return await connect(address, self._tls, self._limits)
 
     def _failed(self, error: LedgerError) -> None:

@@ -124,15 +124,21 @@ Action = Contradicted | Say | Greet | Fetch | Answered | Delivered | Heard | Not
 class Conversation:
     """The endpoint's half of one connection. Times are monotonic milliseconds."""
 
-    def __init__(self, network: str, origin: str, limits: EndpointLimits) -> None:
-        """Expect the gateway that keeps the ledger `origin` of the federation `network`."""
+    def __init__(
+        self, network: str, origin: str, limits: EndpointLimits, first_number: int = 0, *, vouched: bool = True
+    ) -> None:
+        """Expect the gateway that keeps the ledger `origin` of the federation `network`.
+
+        `vouched` False: frames may be anybody's, late or doubled. Then what may not come is not there at all.
+        """
         self._network = network
         self._origin = origin
         self._answer_ms = int(limits.answer_timeout_s * 1_000)
         self._proof_ms = int(limits.proof_timeout_s * 1_000)
         self._state: State = "waiting"
         self._window = 0
-        self._next = 0
+        self._vouched = vouched
+        self._next = first_number
         # Number of a submission to our token and the time it left; acknowledgements apart.
         self._submitted: dict[int, tuple[object, int]] = {}
         self._acknowledged: dict[int, tuple[object, int]] = {}
@@ -169,6 +175,8 @@ class Conversation:
             TrustError: a checkpoint is not under the gateway's key.
         """
         state = TRANSITIONS.get((self._state, type(frame)))
+        if state is None and not self._vouched:
+            return []
         if state is None:
             raise PeerError(f"a frame `{type(frame).__name__}` may not come while {self._state}")
         self._state = state
@@ -176,7 +184,7 @@ class Conversation:
             case Hello():
                 return self._hello(frame)
             case Answers(items):
-                return [self._answer(answer) for answer in items]
+                return [answered for answer in items if (answered := self._answer(answer)) is not None]
             case Deliveries(items):
                 return [Delivered(items)]
             case Informed(items):
@@ -203,7 +211,8 @@ class Conversation:
         self._state, self._window = "open", hello.window
         actions: list[Action] = [Say(EndpointHello(None if seen is None else seen.note, evidence_after))]
         try:
-            if seen is not None and shown.size < seen.size:
+            # A hello that a broker kept shows less, too; only what contradicts itself under one key counts there.
+            if self._vouched and seen is not None and shown.size < seen.size:
                 raise TwoHistoriesError(
                     f"`{self._origin}` shows a ledger of size {shown.size} and signed one of size {seen.size} before",
                     seen,
@@ -269,11 +278,13 @@ class Conversation:
             raise TrustError(f"the gateway keeps the ledger `{hello.origin}`, not `{self._origin}`")
         return [Greet(hello)]
 
-    def _answer(self, answer: Answer) -> Answered:
+    def _answer(self, answer: Answer) -> Answered | None:
         for waiting in (self._submitted, self._acknowledged):
             entry = waiting.pop(answer.number, None)
             if entry is not None:
                 return Answered(entry[0], answer)
+        if not self._vouched:
+            return None
         raise PeerError(f"an answer came for number {answer.number}, which waits for none")
 
     def _ask(self, questions: list[Question], now_ms: int) -> list[Action]:
@@ -281,7 +292,13 @@ class Conversation:
         return [Say(AskConsistency(question.old, question.new)) for question in questions]
 
     def _prove(self, question: Question, path: tuple[bytes, ...]) -> list[Action]:
-        heads = self._chain.prove(question, path)
+        try:
+            heads = self._chain.prove(question, path)
+        except (TwoHistoriesError, PeerError):
+            if self._vouched:
+                raise
+            # Whoever said it: a path that proves nothing. The proof is owed as before.
+            return []
         if self._asked_ms:
             self._asked_ms.popleft()
         newest = self._chain.proven

@@ -10,14 +10,17 @@ from gateway.domain.directory import KeySet
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.names import AuthorityId, Code, Digest, Origin
 
-Url = Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9.:\[\]-]{1,255}\Z")]
+Url = Annotated[str, Meta(pattern=r"^(https|mqtts)://[A-Za-z0-9.:\[\]-]{1,255}\Z")]
 
 
 SealRole = Literal["seal", "signatory"]
 
 
 class GatewayAddress(Struct, frozen=True, forbid_unknown_fields=True):
-    """One gateway: `https://host:port`, the origin of its ledger, the digest of its TLS key."""
+    """One gateway: `https://host:port`, the origin of its ledger, the digest of its TLS key.
+
+    `mqtts://host:port`: it is reached through this broker, whose TLS key is pinned instead.
+    """
 
     url: Url
     origin: Origin

@@ -85,6 +85,8 @@ class Keeping:
         self.handing = Handing(journal, self.reopen, limits.ready_items_max, limits.ready_bytes_max)
         self.watch = Watch()
         self.roots = VerifiedRoots(VERIFIED_ROOTS_MAX)
+        # Submissions that this connection may not carry; they wait for another one.
+        self.withheld = 0
         self._chains: dict[str, Chain] = {}
         self._settling: set[asyncio.Task[None]] = set()
 
@@ -113,6 +115,12 @@ class Keeping:
             admitted_at_ms=stored.admitted_at_ms,
             receipt=stored.receipt,
         )
+
+    def note_withheld(self, count: int) -> None:
+        """Count submissions that stay here, because their label may not travel through a broker."""
+        if count:
+            self.withheld += count
+            self.notify(Notice("withheld", detail=f"{count} may not travel through a broker"))
 
     async def sound(self, alarm: Alarm) -> None:
         """Write an alarm down, tell the log, and let nobody wait for what cannot come any more."""

@@ -16,7 +16,7 @@ from gateway.crypto.digests import encode_base64url
 from gateway.domain.errors import FormatError, PeerError, SignatureError, TrustError
 from gateway.domain.receipt import Checkpoint
 from gateway.domain.session import Answer, CloseReason, Delivery, Evidence
-from gateway.endpoint import evidence, outbox
+from gateway.endpoint import evidence, hearsay, outbox
 from gateway.endpoint.acknowledging import Batch
 from gateway.endpoint.alarms import Alarm, AlarmedError, AlarmKind
 from gateway.endpoint.checkpoints import TwoHistoriesError
@@ -74,8 +74,12 @@ class Session:
         self._wire = wire
         self._opened = opened
         self._loop = asyncio.get_running_loop()
-        self._conversation = Conversation(keeping.identity.network, address.origin, keeping.limits)
-        self._intake = Intake(keeping, address.origin, self._observe)
+        self._conversation = Conversation(
+            keeping.identity.network, address.origin, keeping.limits, wire.first_number, vouched=wire.vouches
+        )
+        # Sequences that nobody vouches for have a cursor of their own: a false one must hide nothing elsewhere.
+        self._source = address.origin if wire.vouches else f"{address.origin} by hearsay"
+        self._intake = Intake(keeping, self._source, self._observe)
         self._unread: deque[bytes] = deque()
         self._unread_bytes = 0
         self._read = asyncio.Event()
@@ -165,7 +169,7 @@ class Session:
             # A gateway that does not read must not make us pile up frames in memory.
             if self._now_ms() < self._paused_until_ms or not self._outgoing.empty():
                 continue
-            parcels = dispatch.take(self._conversation.room)
+            parcels = hearsay.cleared(dispatch.take(self._conversation.room), self._keeping, self._wire.vouches)
             # The token forgets the bytes: they are on disk, and a window may be long.
             items: list[tuple[object, Submission]] = [
                 (replace(due, raw=b""), Submission(due.kind, due.raw)) for due in parcels
@@ -195,7 +199,7 @@ class Session:
             await asyncio.sleep(TICK_S)
             now_ms = self._now_ms()
             owed = self._conversation.overdue(now_ms)
-            if owed == "proof":
+            if owed == "proof" and self._wire.vouches:
                 origin = self._address.origin
                 detail = f"`{origin}` does not prove that its ledger only grew"
                 await keeping.sound(Alarm("proof-withheld", origin, detail))
@@ -265,14 +269,17 @@ class Session:
         public = keeping.editions.gateway_keys().get(origin)
         if public is None:
             raise TrustError(f"edition {keeping.editions.number} of the directory lists no gateway `{origin}`")
-        after = evidence.cursor(keeping.journal, origin)
+        after = evidence.cursor(keeping.journal, self._source)
         for action in self._conversation.greet(hello, public, keeping.chain(origin), after, self._now_ms()):
             await self._act(action)
         self._opened()
         keeping.dispatch.wake.set()
         keeping.acknowledging.wake.set()
 
-    async def _answered(self, token: object, answer: Answer) -> None:
+    async def _answered(self, token: object, said: Answer) -> None:
+        answer = said if self._wire.vouches else hearsay.tempered(said)
+        if answer is None:
+            return
         try:
             if isinstance(token, Due):
                 digest = token.object_sha256
@@ -284,6 +291,8 @@ class Session:
             raise
         except TrustError as error:
             self._find("receipt-false", digest, error, answer.body)
+            if not self._wire.vouches:
+                return
             raise PeerError("what the gateway gave as a receipt proves nothing") from error
 
     async def _delivered(self, delivery: Delivery) -> None:
@@ -302,6 +311,8 @@ class Session:
             raise
         except TrustError as error:
             self._find("evidence-false", item.header_sha256, error, item.body)
+            if not self._wire.vouches:
+                return
         self._intake.passed(item, self._effects)
 
     def _observe(self, checkpoint: Checkpoint) -> None:
@@ -342,9 +353,9 @@ class Session:
         except TrustError as error:
             # Signed by enough directory keys, and still it contradicts what they signed before.
             contradicts = str(error).startswith("alarm:")
-            await self._keeping.sound(
-                Alarm("two-editions" if contradicts else "edition-refused", None, str(error), raw)
-            )
+            if contradicts or self._wire.vouches:
+                kind: AlarmKind = "two-editions" if contradicts else "edition-refused"
+                await self._keeping.sound(Alarm(kind, None, str(error), raw))
             raise
 
     # To the disk.
@@ -371,6 +382,8 @@ class Session:
             await asyncio.shield(committing)
 
     def _find(self, kind: AlarmKind, digest: bytes, error: Exception, raw: bytes) -> None:
+        if not self._wire.vouches:
+            return
         detail = f"{encode_base64url(digest)}: {error}"
         self._effects.alarms.append(Alarm(kind, self._address.origin, detail, raw))
 

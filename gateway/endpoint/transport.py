@@ -38,6 +38,16 @@ class RefusedError(LinkError):
 class Wire(Protocol):
     """A connection that carries frames both ways and fetches the directory beside them."""
 
+    @property
+    def vouches(self) -> bool:
+        """True if what arrives is the gateway's own word; False if others could have said it."""
+        ...
+
+    @property
+    def first_number(self) -> int:
+        """The number of our first submission."""
+        ...
+
     async def send(self, raw: bytes) -> None:
         """Send one frame."""
         ...
@@ -61,6 +71,10 @@ class Wire(Protocol):
 
 class WebSocketWire:
     """A WebSocket of `accord.v1`; made by `connect`."""
+
+    # TLS ends at the gateway, whose key is pinned.
+    vouches = True
+    first_number = 0
 
     def __init__(
         self, url: str, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse, limits: EndpointLimits

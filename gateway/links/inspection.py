@@ -29,13 +29,22 @@ class Readiness(Struct, frozen=True):
     ready: bool
     checks: dict[str, str]
     connections: int = 0
+    # What is lost without keeping us from serving: a broker, for instance.
+    degraded: dict[str, str] = {}
 
 
 class Inspection:
     """The listener for operators."""
 
-    def __init__(self, exchange: Exchange, limits: Limits, metrics: Metrics) -> None:
-        """Tell of `exchange` and `metrics`."""
+    def __init__(
+        self,
+        exchange: Exchange,
+        limits: Limits,
+        metrics: Metrics,
+        degraded: Callable[[], dict[str, str]] = dict,
+    ) -> None:
+        """Tell of `exchange` and `metrics`; `degraded` names what is lost while we serve."""
+        self._degraded = degraded
         self._exchange = exchange
         self._metrics = metrics
         self._routes: Routes[Answer] = Routes()
@@ -75,7 +84,7 @@ class Inspection:
 
     async def _tell_readiness(self) -> web.StreamResponse:
         ready, checks = self._exchange.ready()
-        body = msgspec.json.encode(Readiness(ready, checks, self._exchange.connections()))
+        body = msgspec.json.encode(Readiness(ready, checks, self._exchange.connections(), self._degraded()))
         return reply(body, "application/json", status=200 if ready else 503)
 
     async def _tell_checkpoint(self) -> web.StreamResponse:

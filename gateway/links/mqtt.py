@@ -13,27 +13,27 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 
-from gateway.domain.errors import ConfigurationError, FormatError, LedgerError, PeerError
+from gateway.domain.errors import ConfigurationError, FormatError, LedgerError, PeerError, TrustError
 from gateway.domain.session import Peer
 from gateway.links.budget import Budget
 from gateway.links.exchange import Exchange
 from gateway.links.mqtt_session import MqttSession, Shared
 from gateway.telemetry.logs import get_logger
 from gateway.telemetry.metrics import Metrics
-from gateway.wire.broker import (
+from gateway.wire.broker import BrokerLink
+from gateway.wire.broker_frames import SILENCE_S, decode_addressed, decode_inner, decode_submit
+from gateway.wire.broker_limits import BrokerLimits
+from gateway.wire.broker_probe import lets_anybody_in
+from gateway.wire.broker_words import (
     NO_SUBSCRIBER,
     NOT_AUTHORIZED,
     QOS,
     REFUSED_FROM,
     BrokerAddress,
     BrokerError,
-    BrokerLink,
     BrokerRefusedError,
     Inbound,
 )
-from gateway.wire.broker_frames import SILENCE_S, decode_addressed, decode_inner, decode_submit
-from gateway.wire.broker_limits import BrokerLimits
-from gateway.wire.broker_probe import lets_anybody_in
 from gateway.wire.limits import Limits
 from gateway.wire.topics import GROUP, SUBMIT, TOPIC_ID_LENGTH, gateway_filters, parse, topic
 
@@ -98,7 +98,7 @@ class MqttLink:
             while not self._draining:
                 try:
                     await self._serve()
-                except (BrokerError, ConfigurationError) as error:
+                except (BrokerError, ConfigurationError, TrustError) as error:
                     self._lost(str(error))
                 limits = self._limits
                 bound_s = min(limits.reconnect_s_max, limits.reconnect_s_min * 2 ** min(self._attempt, 16))

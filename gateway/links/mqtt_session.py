@@ -19,9 +19,9 @@ from gateway.links.budget import Budget
 from gateway.links.exchange import Exchange
 from gateway.links.outgoing import Outgoing
 from gateway.telemetry.metrics import Metrics
-from gateway.wire.broker import Inbound
 from gateway.wire.broker_frames import AskDirectory, Inner, encode_inner, parts_of
 from gateway.wire.broker_limits import BrokerLimits
+from gateway.wire.broker_words import Inbound
 from gateway.wire.buckets import TokenBucket
 from gateway.wire.frames import (
     Acknowledge,

@@ -105,7 +105,8 @@ class Gateway:
 
     def __init__(self, exchange: Exchange, limits: Limits, metrics: Metrics, context: ssl.SSLContext) -> None:
         """Serve `exchange`; `context` is `wire.tls.server_context`, perhaps in a `ReloadableContext`."""
-        unjudged = Budget(limits.unjudged_bytes_total_max)
+        # Shared with the link through a broker: one bound for everything that waits for judgement.
+        self.unjudged = unjudged = Budget(limits.unjudged_bytes_total_max)
         metrics.unjudged_bytes.set_function(lambda: unjudged.bytes_taken)
         self._exchange = exchange
         self._api = HttpsApi(exchange, limits, metrics, unjudged)

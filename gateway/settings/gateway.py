@@ -4,9 +4,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from gateway.domain.label import Level
 from gateway.domain.names import Code, Digest, Origin
 from gateway.store.limits import StoreLimits
 from gateway.switch.limits import SwitchLimits
+from gateway.wire.broker_limits import BrokerLimits
 from gateway.wire.limits import Limits
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
@@ -66,6 +68,29 @@ class Law(Struct, frozen=True, forbid_unknown_fields=True):
     agreements_folder: str
 
 
+class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
+    """A link through an MQTT 5 broker: where it is, who we are there, and the most that it may carry.
+
+    `spki_sha256` pins the broker's TLS key; without it any broker of `authority_file` for this name will do.
+    Gateways of one `group` share what endpoints submit.
+    """
+
+    url: Annotated[str, Meta(pattern=r"^mqtts://[A-Za-z0-9.:\[\]-]{1,255}\Z")]
+    certificate_file: str
+    key_file: str
+    authority_file: str
+    clearance: Level = "restricted"
+    spki_sha256: Digest | None = None
+    group: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z")] = "accord"
+    limits: BrokerLimits = BrokerLimits()
+
+
+class Links(Struct, frozen=True, forbid_unknown_fields=True):
+    """Links besides the listener."""
+
+    mqtt: Mqtt | None = None
+
+
 class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -76,6 +101,7 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint: CheckpointKey
     directory: DirectorySettings
     law: Law
+    links: Links = Links()
     limits: Limits = Limits()
     store: StoreLimits = StoreLimits()
     switch: SwitchLimits = SwitchLimits()

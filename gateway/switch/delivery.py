@@ -36,6 +36,7 @@ class Fresh(Struct, frozen=True):
     index: int
     precedence: int
     rank: int
+    hidden: bool
     delivery: Delivery
 
 
@@ -138,7 +139,7 @@ class Deliveries:
         if len(fresh) > 1:
             fresh.sort(key=lambda item: (item.precedence, item.index))
         taken = 0
-        session = self._session(recipient, max(item.rank for item in fresh), None)
+        session = self._session(recipient, max(item.rank for item in fresh), any(item.hidden for item in fresh), None)
         if session is not None:
             room = self._room(recipient, fresh)
             taken = session.deliver([item.delivery for item in fresh[:room]])
@@ -192,7 +193,7 @@ class Deliveries:
             return
         header = decode(row.header, Header)
         avoid, times = recipient.overdue.get(row.header_sha256, (None, 0))
-        session = self._session(recipient, RANK[header.label.level], avoid)
+        session = self._session(recipient, RANK[header.label.level], header.label.confidential_fact, avoid)
         sent = session is not None and session.deliver([as_delivery(row)])
         if not sent:
             recipient.forget(row.header_sha256)
@@ -219,7 +220,8 @@ class Deliveries:
             page = self._store.pending(peer.authority, cursor, OWED_PAGE)
             for row in page:
                 cursor = (row.urgency, row.index)
-                if RANK[decode(row.header, Header).label.level] <= peer.clearance and self.review(row) is None:
+                label = decode(row.header, Header).label
+                if _carries(peer, RANK[label.level], label.confidential_fact) and self.review(row) is None:
                     found.append(as_delivery(row))
                     room_bytes -= found[-1].size_bytes
             if len(page) < OWED_PAGE:
@@ -256,7 +258,7 @@ class Deliveries:
         if not self._fits(recipient, len(row.envelope)):
             return False
         header = decode(row.header, Header)
-        if self._session(recipient, RANK[header.label.level], None) is None:
+        if self._session(recipient, RANK[header.label.level], header.label.confidential_fact, None) is None:
             # No link of the recipient may carry this label; another session may come.
             return True
         # The attempt is booked before the peer is called: a crash must not let us hammer it.
@@ -278,8 +280,8 @@ class Deliveries:
         recipient.in_flight_bytes += size_bytes
         return True
 
-    def _session(self, recipient: _Recipient, rank: int, avoid: Session | None) -> Session | None:
-        able = [session for session in recipient.sessions if session.peer.clearance >= rank]
+    def _session(self, recipient: _Recipient, rank: int, hidden: bool, avoid: Session | None) -> Session | None:
+        able = [session for session in recipient.sessions if _carries(session.peer, rank, hidden)]
         others = [session for session in able if session is not avoid] or able
         if not others:
             return None
@@ -303,6 +305,11 @@ class Deliveries:
             if octets < 0:
                 return position
         return min(places, len(fresh))
+
+
+def _carries(peer: Peer, rank: int, hidden: bool) -> bool:
+    """Tell whether a link may carry a label: by its clearance, and a broker nothing whose existence is a secret."""
+    return peer.clearance >= rank and not (hidden and peer.link == "broker")
 
 
 def as_delivery(row: Pending) -> Delivery:

@@ -90,6 +90,7 @@ class Outcomes:
                     index=done.index,
                     precedence=way.precedence,
                     rank=way.rank,
+                    hidden=way.hidden,
                     delivery=Delivery(
                         header_sha256=message.header_sha256,
                         envelope=prune(message, recipient),

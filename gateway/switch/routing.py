@@ -10,11 +10,15 @@ from gateway.domain.message import URGENCIES, Header
 
 
 class Route(Struct, frozen=True):
-    """What delivery must know of a message: `precedence` 0 goes first, `rank` bounds the links it may use."""
+    """What delivery must know of a message: `precedence` 0 goes first, `rank` bounds the links it may use.
+
+    `hidden`: its very existence is confidential (C8-26), so no broker may carry it.
+    """
 
     recipients: tuple[str, ...]
     precedence: int
     rank: int
+    hidden: bool
     expires_at_ms: int
 
 
@@ -30,5 +34,6 @@ def route(header: Header) -> Route:
         recipients=tuple(recipient.authority for recipient in header.recipients),
         precedence=_PRECEDENCE[header.urgency],
         rank=RANK[header.label.level],
+        hidden=header.label.confidential_fact,
         expires_at_ms=header.expires_at_ms,
     )

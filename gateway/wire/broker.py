@@ -1,14 +1,12 @@
 """One connection to an MQTT 5 broker, for gateways and endpoints alike: acknowledged by hand, bounded, in order.
 
-`aiomqtt` is used through one subclass (2.5.x: `_client` and its callbacks are private names). What it leaves open is
-decided here: a publish is acknowledged when we say so and never before an earlier one; acknowledgements of a connection
-that is gone are dropped, because the broker gives packet identifiers out anew; the broker's word on every publish of
-ours is passed on; nothing is queued beyond the receive maximum of either side. Who publishes what to whom is not known
-here. Source: S-18 (MQTT 5.0, 4.3.2, 4.4, 4.6, 4.9); ADR 0009.
+What `aiomqtt` leaves open is decided here: a publish is acknowledged when we say so and never before an earlier one;
+acknowledgements of a connection that is gone are dropped, because the broker gives packet identifiers out anew; the
+broker's word on every publish of ours is passed on; nothing is queued beyond the receive maximum of either side. Who
+publishes what to whom is not known here. Source: S-18 (MQTT 5.0, 4.3.2, 4.4, 4.6, 4.9); ADR 0009.
 """
 
 import asyncio
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,94 +14,24 @@ from contextlib import suppress
 from typing import Any
 
 import aiomqtt
-from msgspec import Struct
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from gateway.domain.errors import PeerError
-from gateway.wire.broker_frames import PACKET_BYTES_MAX
+from gateway.domain.errors import GatewayError, TrustError
+from gateway.wire.broker_client import Client, number_of
 from gateway.wire.broker_limits import BrokerLimits
-from gateway.wire.tls import Identity, client_context, spki_sha256
+from gateway.wire.broker_words import (
+    QOS,
+    REFUSED_FROM,
+    BrokerAddress,
+    BrokerError,
+    BrokerRefusedError,
+    Granted,
+    Inbound,
+)
 
-QOS = 1
-# Reason codes of PUBACK, SUBACK and CONNACK (MQTT 5.0, 2.4).
-SUCCESS, NO_SUBSCRIBER, REFUSED_FROM, NOT_AUTHORIZED = 0x00, 0x10, 0x80, 0x87
 _NOBODY = object()
-# The library ships this class without types.
-_properties: Callable[[int], Properties] = Properties
-
-
-class BrokerError(PeerError):
-    """There is no connection to the broker, or it has ended; what was under way is sent again on the next one."""
-
-
-class BrokerRefusedError(BrokerError):
-    """The broker lets us in no further: identity or access rules are not what they must be."""
-
-
-class Granted(Struct, frozen=True):
-    """What the broker granted in its CONNACK."""
-
-    session_present: bool
-    client_id: str
-    receive_max: int = 65_535
-    packet_bytes_max: int = 268_435_455
-    session_expiry_s: int = 0
-    qos_max: int = 2
-    shared: bool = True
-    wildcards: bool = True
-    retain: bool = True
-
-    def lacks(self, *, as_gateway: bool) -> list[str]:
-        """Return what is missing for a gateway or an endpoint, in words."""
-        found = []
-        if self.qos_max < QOS:
-            found.append("quality of service 1")
-        if self.packet_bytes_max < PACKET_BYTES_MAX:
-            found.append(f"packets of {PACKET_BYTES_MAX} bytes (it takes {self.packet_bytes_max})")
-        if as_gateway and not self.shared:
-            found.append("shared subscriptions")
-        if as_gateway and not self.wildcards:
-            found.append("wildcards in subscriptions")
-        return found
-
-
-class Inbound(Struct):
-    """One publish that the broker gave us. `acknowledge` it once, when what it carries is not the broker's any more."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    qos: int
-    number: int
-    epoch: int
-    settled: bool = False
-
-
-class BrokerAddress(Struct, frozen=True):
-    """Where a broker is, who we are there, and the digest of its TLS key (None: any key under our CA)."""
-
-    host: str
-    port: int
-    identity: Identity
-    spki_sha256: str | None = None
-
-
-def context_for(address: BrokerAddress) -> ssl.SSLContext:
-    """Return TLS 1.3 with our certificate towards a broker of our CA, and its pinned key if there is one.
-
-    Raises:
-        ConfigurationError: a file is missing or no PEM.
-    """
-    context = client_context(address.identity, None)
-    context.set_alpn_protocols(["mqtt"])
-    if address.spki_sha256 is not None:
-        context.sslsocket_class = _pinning(address.spki_sha256)
-    return context
 
 
 class BrokerLink:
@@ -130,7 +58,7 @@ class BrokerLink:
         self._heard = heard
         self._confirmed = confirmed
         self._durable = durable
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._unsettled: deque[Inbound] = deque()
         self._unconfirmed: dict[int, Any] = {}
         self._publishes_max = limits.publishes_max
@@ -143,10 +71,11 @@ class BrokerLink:
 
         Raises:
             ConfigurationError: our own files are unusable.
-            BrokerRefusedError: it does not want our certificate, or shows another key than the pinned one.
+            TrustError: it shows another key than the pinned one, or no certificate of our CA.
+            BrokerRefusedError: it does not want our certificate.
             BrokerError: it cannot be reached.
         """
-        client = _Client(self, self._address, self._client_id, self._limits, self._durable)
+        client = Client(self._address, self._client_id, self._limits, self._durable, self._take, self._told)
         entering = asyncio.ensure_future(client.__aenter__())
         try:
             await asyncio.shield(entering)
@@ -185,8 +114,8 @@ class BrokerLink:
         except aiomqtt.MqttError as error:
             raise BrokerError("the broker did not take our subscriptions") from error
         for name, code in zip(filters, codes, strict=True):
-            if _number(code) >= REFUSED_FROM:
-                raise BrokerRefusedError(f"the broker refuses the subscription to `{name}` (0x{_number(code):02x})")
+            if number_of(code) >= REFUSED_FROM:
+                raise BrokerRefusedError(f"the broker refuses the subscription to `{name}` (0x{number_of(code):02x})")
 
     @property
     def room(self) -> int:
@@ -251,12 +180,12 @@ class BrokerLink:
         if client is not None:
             await client.leave(expire)
 
-    def _connected(self) -> "_Client":
+    def _connected(self) -> Client:
         if self._client is None or self._client.is_gone():
             raise BrokerError("there is no connection to the broker")
         return self._client
 
-    def _take(self, client: "_Client", message: MQTTMessage) -> None:
+    def _take(self, client: Client, message: MQTTMessage) -> None:
         """Take one publish from the library, in the order in which they came."""
         try:
             topic = message.topic
@@ -286,129 +215,10 @@ class BrokerLink:
             finished.set_result(None)
 
 
-class _Client(aiomqtt.Client):
-    """The one subclass: manual acknowledgement, reason codes, no queue and no task of the library's own."""
-
-    def __init__(self, link: BrokerLink, address: BrokerAddress, client_id: str, limits: BrokerLimits, durable: bool):
-        properties = _properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = limits.session_expiry_s if durable else 0
-        properties.ReceiveMaximum = limits.receive_max
-        properties.MaximumPacketSize = PACKET_BYTES_MAX
-        super().__init__(
-            address.host,
-            address.port,
-            identifier=client_id,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            timeout=limits.connect_timeout_s,
-            keepalive=limits.keepalive_s,
-            clean_start=not durable,
-            max_queued_incoming_messages=0,
-            max_inflight_messages=limits.publishes_max,
-            properties=properties,
-            tls_context=context_for(address),
-            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-        )
-        self._client.manual_ack_set(True)
-        self._link = link
-        self.granted: Granted | None = None
-        self.failure: OSError | None = None
-        self.early: deque[Inbound] = deque()
-
-    def send(self, topic: str, payload: bytes) -> Any:
-        return self._client.publish(topic, payload, QOS)
-
-    def settle(self, number: int) -> None:
-        self._client.ack(number, QOS)
-
-    def is_gone(self) -> bool:
-        return self._disconnected.done()
-
-    async def gone(self) -> None:
-        await asyncio.wait([self._disconnected])
-        # Read, so that asyncio does not report what nobody asks for.
-        if not self._disconnected.cancelled():
-            self._disconnected.exception()
-
-    async def leave(self, expire: bool) -> None:
-        if not self.is_gone():
-            properties = None
-            if expire:
-                properties = _properties(PacketTypes.DISCONNECT)
-                properties.SessionExpiryInterval = 0
-            self._client.disconnect(properties=properties)
-            await asyncio.wait([self._disconnected], timeout=1.0)
-        self.cut()
-
-    def cut(self) -> None:
-        """Close the socket, however far the connection came."""
-        if self._disconnected.done() and not self._disconnected.cancelled():
-            self._disconnected.exception()
-        self._client._sock_close()  # noqa: SLF001 - the library closes only after a DISCONNECT was written.
-        if not self._disconnected.done():
-            self._disconnected.set_result(None)
-        if self._lock.locked():
-            self._lock.release()
-
-    # What paho calls, on the event loop (`_client_connect`: in the thread that connects).
-
-    def _client_connect(self) -> None:
-        try:
-            super()._client_connect()
-        except OSError as error:
-            self.failure = error
-            raise
-
-    def _on_connect(
-        self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Properties | None = None
-    ) -> None:
-        if not self._connected.done() and reason_code == 0:
-            self.granted = _granted(flags.session_present, self.identifier, properties, self._properties)
-        super()._on_connect(client, userdata, flags, reason_code, properties)
-
-    def _on_disconnect(
-        self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Properties | None = None
-    ) -> None:
-        if not self._connected.done():
-            # Under TLS 1.3 a broker looks at our certificate after our handshake: it shows as a connection that dies.
-            self._connected.set_exception(aiomqtt.MqttError("it broke the connection off after the handshake"))
-            return
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
-
-    def _on_message(self, client: Any, userdata: Any, message: MQTTMessage) -> None:
-        self._link._take(self, message)  # noqa: SLF001 - the two classes are one adapter.
-
-    def _on_publish(
-        self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
-    ) -> None:
-        self._link._told(mid, _number(reason_code))  # noqa: SLF001 - the two classes are one adapter.
-
-
-def _granted(present: bool, client_id: str, told: Properties | None, asked: Properties | None) -> Granted:
-    def value(name: str, default: Any) -> Any:
-        return getattr(told, name, default)
-
-    return Granted(
-        session_present=bool(present),
-        client_id=str(value("AssignedClientIdentifier", client_id)),
-        receive_max=int(value("ReceiveMaximum", 65_535)),
-        packet_bytes_max=int(value("MaximumPacketSize", 268_435_455)),
-        # A broker that says nothing keeps the session for as long as we asked.
-        session_expiry_s=int(value("SessionExpiryInterval", getattr(asked, "SessionExpiryInterval", 0))),
-        qos_max=int(value("MaximumQoS", 2)),
-        shared=bool(value("SharedSubscriptionAvailable", 1)),
-        wildcards=bool(value("WildcardSubscriptionAvailable", 1)),
-        retain=bool(value("RetainAvailable", 1)),
-    )
-
-
-def _number(code: Any) -> int:
-    return int(code.value) if isinstance(code, ReasonCode) else int(code)
-
-
-def _explained(client: _Client, error: aiomqtt.MqttError, where: str) -> BrokerError:
+def _explained(client: Client, error: aiomqtt.MqttError, where: str) -> GatewayError:
     failure = client.failure
     if isinstance(failure, ssl.SSLCertVerificationError):
-        return BrokerRefusedError(f"the broker {where} shows a key or certificate that is not the expected one")
+        return TrustError(f"the broker {where} shows another key or certificate than the expected one")
     if failure is not None:
         reason = (failure.strerror or str(failure)).lower()
         return BrokerError(f"the broker {where} cannot be reached ({reason})")
@@ -421,16 +231,3 @@ def _explained(client: _Client, error: aiomqtt.MqttError, where: str) -> BrokerE
 
 def _words(code: Any) -> str:
     return str(code).lower()
-
-
-def _pinning(expected: str) -> type[ssl.SSLSocket]:
-    class Pinning(ssl.SSLSocket):
-        """Fails the handshake unless the broker shows the pinned key."""
-
-        def do_handshake(self, block: bool = False) -> None:
-            super().do_handshake(block)
-            certificate = self.getpeercert(binary_form=True)
-            if certificate is None or spki_sha256(certificate) != expected:
-                raise ssl.SSLCertVerificationError("the broker's key is not the pinned one")
-
-    return Pinning

@@ -3,7 +3,7 @@
 import socket
 import ssl
 
-from gateway.wire.broker import BrokerAddress
+from gateway.wire.broker_words import BrokerAddress
 
 TIMEOUT_S = 5.0
 # CONNECT of MQTT 5, clean start, keep alive 10 s, no properties, client id `accord-stranger`, no user, no password.

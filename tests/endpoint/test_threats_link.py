@@ -127,6 +127,9 @@ async def test_words_of_a_gateway_cannot_steer_a_terminal(tmp_path: Path) -> Non
 class _DeafWire:
     """A gateway that greets and then reads nothing."""
 
+    vouches = True
+    first_number = 0
+
     def __init__(self, made: World) -> None:
         self._made = made
         self._hello = [made.gateway.greeting(window=1_000_000)]

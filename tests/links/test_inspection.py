@@ -27,7 +27,7 @@ async def test_liveness_and_readiness(inspection: str, running: Running) -> None
     assert (await _get(inspection, "/healthz"))[0] == 200
     assert (await _get(inspection, "/readyz"))[:2] == (
         200,
-        '{"ready":true,"checks":{"store":"ok"},"connections":0}',
+        '{"ready":true,"checks":{"store":"ok"},"connections":0,"degraded":{}}',
     )
 
     running.exchange.is_ready = False
