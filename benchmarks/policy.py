@@ -27,6 +27,8 @@ from tests.policy import world
 BAR_PLAIN = 0.15
 BAR_CITING = 0.5
 PERMIT_BATCH = 200
+# As whose keys of such messages are listed: of the authority, of its head, its seal.
+ROLES = ("message", "signatory", "seal")
 
 
 class Federation(NamedTuple):
@@ -127,19 +129,19 @@ def measure(authorities: int, agreements: int, windows: int) -> None:
     refused = replace(headers[0], purposes=("taxation",))
 
     def plain(number: int) -> None:
-        judge.decide_header(headers[number], ("message",), NO_FACTS, connections[number], world.NOW)
+        judge.decide_header(headers[number], ROLES, NO_FACTS, connections[number], world.NOW)
 
     def citing(_: int) -> None:
-        judge.decide_header(message, ("message",), facts, connection, world.NOW)
+        judge.decide_header(message, ROLES, facts, connection, world.NOW)
 
     def refusing(_: int) -> None:
-        judge.decide_header(refused, ("message",), NO_FACTS, connections[0], world.NOW)
+        judge.decide_header(refused, ROLES, NO_FACTS, connections[0], world.NOW)
 
     assert all(
-        judge.decide_header(header, ("message",), NO_FACTS, peer, world.NOW).permitted
+        judge.decide_header(header, ROLES, NO_FACTS, peer, world.NOW).permitted
         for header, peer in zip(headers, connections, strict=True)
     )
-    assert judge.decide_header(message, ("message",), facts, connection, world.NOW).permitted
+    assert judge.decide_header(message, ROLES, facts, connection, world.NOW).permitted
     print(f"\n{authorities} authorities, {agreements} agreements")
     report("permit, cites nothing", ratio(unit, plain, len(headers), windows), BAR_PLAIN)
     report("permit, one source, one consent", ratio(unit, citing, PERMIT_BATCH, windows), BAR_CITING)
@@ -156,7 +158,7 @@ def weigh(authorities: int, agreements: int) -> None:
     built_ms = (time.thread_time_ns() - begin) / 1e6
     built_kib = tracemalloc.get_traced_memory()[0] // 1024
     for header in federation.plain:
-        judge.decide_header(header, ("message",), NO_FACTS, None, world.NOW)
+        judge.decide_header(header, ROLES, NO_FACTS, None, world.NOW)
     used_kib = tracemalloc.get_traced_memory()[0] // 1024
     tracemalloc.stop()
     print(

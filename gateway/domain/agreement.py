@@ -34,6 +34,7 @@ from gateway.domain.clause import (
     Renewal,
     Reserved,
     ReviewDate,
+    RuleSets,
     SecurityProfile,
     Signers,
     SpecialCategories,
@@ -65,6 +66,7 @@ AnyClause = (
     | Urgencies
     | ReviewDate
     | ReferralNotice
+    | RuleSets
     | Acceptance
     | EntityClasses
     | SecurityProfile

@@ -130,7 +130,8 @@ class Form(Clause, frozen=True, tag="form"):
 
     `required`: each present and not false. `any_of`: one of them. `forbidden`: none true.
     `values`: the key is present and has one of these codes. `code` is the reason to give.
-    `only_if`: the clause speaks only of a message whose form has one of these codes under each of these keys.
+    `only_if`: the clause speaks only of a message whose form has one of these codes under each of these keys (no codes:
+    whatever is declared under it).
     """
 
     code: Code
@@ -144,12 +145,13 @@ class Form(Clause, frozen=True, tag="form"):
 class Grounds(Clause, frozen=True, tag="refusal-grounds"):
     """On which grounds a request may be refused, as `form["refusal.ground"]` declares them (codes).
 
-    `extra` are grounds that a reservation or the text gives to one party's authorities alone (C1-26).
+    `party`: these grounds stand open to the authorities of one party alone, beside those that the instrument's other
+    clauses give to everybody; the clause says nothing of anybody else (C1-26).
     `reasons`: the refusal must also declare `refusal.reasons`, that the body gives them (C1-16).
     """
 
     allowed: Annotated[tuple[Code, ...], Meta(min_length=1)]
-    extra: dict[PartyId, tuple[Code, ...]] = {}
+    party: PartyId | None = None
     reasons: bool = False
 
 
@@ -167,17 +169,17 @@ class Signers(Clause, frozen=True, tag="signers"):
 
 
 class AuthorisedPersons(Clause, frozen=True, tag="authorised-persons"):
-    """Persons authorised to carry out interaction: listed as signatories for the instrument and the other side.
+    """Persons authorised to carry out interaction: signatories of office `authorised`, towards each recipient.
 
     `mandatory`: without a listed person's signature nothing passes (C1-10); else only where the originator has a list
-    (a signatory entry that names this instrument) towards a recipient (C8-07).
+    towards a recipient: an entry of that office that names this instrument (C8-07). Judged at admission.
     """
 
     mandatory: bool
 
 
 class Experts(Clause, frozen=True, tag="experts"):
-    """What a message may be that an accredited expert signed: kinds that only advise (CZ-06)."""
+    """What a message may be that an accredited expert signed: kinds that only advise (CZ-06). Judged at admission."""
 
     allowed: Annotated[tuple[Code, ...], Meta(min_length=1)]
 
@@ -217,6 +219,7 @@ class ReviewDate(Clause, frozen=True, tag="review-date"):
     """Information is not sent past the day by which its provider was to review it: `form[key]`, YYYY-MM-DD (CA-09).
 
     `required`: the day must be declared; else only a declared day is judged. The day itself still passes, UTC.
+    What is declared and is no day counts as past. Judged at admission and again at dispatch.
     """
 
     key: Code
@@ -224,13 +227,17 @@ class ReviewDate(Clause, frozen=True, tag="review-date"):
 
 
 class ReferralNotice(Clause, frozen=True, tag="referral-notice"):
-    """A referral answers the request that is referred, and its initiator is among the recipients (C8-21, C1-12)."""
+    """A referral answers the request that is referred, and its initiator is among the recipients (C8-21, C1-12).
+
+    Asked of the instrument that a referral cites, and of the one that the request came under. Judged at admission.
+    """
 
 
 class RuleSet(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     """One version of rules that an instrument refers to: in effect from a day, until before another (CA-25).
 
-    `successor` names what replaced it. A day that no source tells is left out: no day, no end.
+    `successor` names what replaced it: that is not in effect while this one is. A day that no source tells is left
+    out: no day, no end.
     """
 
     id: Code
@@ -241,19 +248,25 @@ class RuleSet(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": 
     source: str = ""
 
 
+class RuleSets(Clause, frozen=True, tag="rule-sets"):
+    """The rule sets that what the instrument grants is subject to; those of the day are put on record (CA-25)."""
+
+    sets: Annotated[tuple[RuleSet, ...], Meta(min_length=1)]
+
+
 class Acceptance(Clause, frozen=True, tag="acceptance"):
     """Terms and rule sets that `party` must have accepted: `Adherence.accepted` of it names each (CA-13, CA-27).
 
-    `terms`: always. `rule_sets`: those that are in effect on the day.
+    `terms`: always. `rule_sets`: those of the instrument's `rule-sets` clauses that are in effect on the day, UTC.
     """
 
     party: PartyId
     terms: tuple[Code, ...] = ()
-    rule_sets: tuple[RuleSet, ...] = ()
+    rule_sets: bool = False
 
 
 class EntityClasses(Clause, frozen=True, tag="entity-class"):
-    """Of which class the originator must be, as the directory lists it (CA-28)."""
+    """Of which class the originator must be, as the directory lists it (CA-28); `private` is refused in any case."""
 
     allowed: Annotated[tuple[EntityClass, ...], Meta(min_length=1)]
 
@@ -283,10 +296,14 @@ class NationalLaw(Clause, frozen=True, tag="national-law"):
 
 
 class OtherUse(Clause, frozen=True, tag="other-use"):
-    """Use of a source beyond the purposes it was given for, or under another instrument."""
+    """Use of a source beyond the purposes it was given for, or under another instrument.
+
+    `free`: purposes that the article leaves open whatever it was given for (CZ-23: combating crime and the like).
+    """
 
     keyed_to: Holder
     consent: Literal["written", "any-form", "none"]
+    free: tuple[Code, ...] = ()
     attestations: tuple[Code, ...] = ()
     other_agreements: bool = True
 

@@ -155,7 +155,9 @@ class Judge:
     ) -> Decision:
         try:
             dispatched = stage == "dispatch"
-            quick = self._lanes is not None and self._lanes.permit(header, facts, peer, at_ms, link_rank, dispatched)
+            quick = self._lanes is not None and self._lanes.permit(
+                header, facts, peer, at_ms, link_rank, dispatched, roles
+            )
             if quick and not header.sources and not header.consents:
                 return self._permits[header.agreement]
             case = build_case(self.ground, header, roles, facts, peer, at_ms, stage, link_rank)

@@ -3,12 +3,13 @@
 Immutable but for a bounded cache of what follows from both.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from gateway.domain.agreement import Agreement
-from gateway.domain.clause import Clause, Supersession
+from gateway.domain.clause import Clause, Conditions, Confidentiality, OtherUse, Supersession, ThirdParty
 from gateway.domain.decision import EditionRef
 from gateway.domain.directory import Adherence, Authority, Directory, Signatory
 from gateway.policy.agreements import Law
@@ -18,6 +19,8 @@ from gateway.policy.standing import Bond, bond_of
 BONDS_MAX = 8_192
 # An instrument and a kind each; kinds are the senders' words.
 SPEAKING_MAX = 4_096
+# Clauses about other people's information: asked of the instrument that a source came under (1.7, 12).
+SOURCED_TYPES: frozenset[type[Clause]] = frozenset({OtherUse, ThirdParty, Conditions, Confidentiality})
 
 
 def make_room(cache: dict[Any, Any], bound: int) -> None:
@@ -34,10 +37,11 @@ def concerns(clause: Clause, kind: str, personal_data: bool) -> bool:
 
 
 class Speaking(NamedTuple):
-    """The clauses of one instrument that speak of one kind of information, and their types."""
+    """The clauses of one instrument that speak of one kind of information, their types, and those about its use."""
 
     clauses: tuple[Clause, ...]
     types: frozenset[type[Clause]]
+    sourced: tuple[Clause, ...]
 
 
 class Ground:
@@ -73,6 +77,7 @@ class Ground:
             if entry.office == "authorised" and entry.agreement is not None:
                 key = (entry.authority, entry.agreement)
                 self.persons[key] = (*self.persons.get(key, ()), entry)
+        self.experts = frozenset(entry.key for entry in directory.edition.signatories if entry.office == "expert")
         self._bonds: dict[tuple[str, str, str], Bond] = {}
         self._speaking: dict[tuple[str, str, bool], Speaking] = {}
 
@@ -84,6 +89,10 @@ class Ground:
     def is_private(self, authority: Authority) -> bool:
         """Tell whether a listed authority is a private body, or belongs to a private party (LI-01)."""
         return authority.entity == "private" or self.directory.parties[authority.party].kind == "private"
+
+    def adherences(self, agreement: str) -> Mapping[str, Adherence]:
+        """Return the status of every party that the edition lists under an agreement, by party."""
+        return self._adherences.get(agreement, {})
 
     def same_party(self, first: str, second: str) -> bool:
         """Tell whether two authorities are certain to be of one party."""
@@ -110,7 +119,8 @@ class Ground:
         found = self._speaking.get(key)
         if found is None:
             clauses = tuple(clause for clause in agreement.clauses if concerns(clause, kind, personal_data))
-            found = Speaking(clauses, frozenset(type(clause) for clause in clauses))
+            about = tuple(clause for clause in clauses if type(clause) in SOURCED_TYPES)
+            found = Speaking(clauses, frozenset(type(clause) for clause in clauses), about)
             make_room(self._speaking, SPEAKING_MAX)
             self._speaking[key] = found
         return found

@@ -20,6 +20,7 @@ ARTICLES: dict[str, str] = {
     "ACC-12": "Accord policy 12: private entities are denied",
     "ACC-13": "Accord policy 13: what was admitted may still be stopped",
     "ACC-14": "Accord policy 14: subjects are codes of the law in force here",
+    "ACC-15": "Accord policy 15: an agreement gives what it provides for and nothing else",
 }
 
 

@@ -18,6 +18,7 @@ from gateway.domain.session import Peer
 from gateway.policy.case import holds
 from gateway.policy.ground import Ground, concerns, make_room
 from gateway.policy.profiles import UNKNOWN, Bits, Profile, compile_profile, declares_enough
+from gateway.policy.rules import channel, personal_data, signing, terms
 
 # Bounds of the caches; kinds are the senders' words, so profiles are bounded too.
 LANES_MAX = 65_536
@@ -39,6 +40,7 @@ class Side(Struct, frozen=True):
     mask: int
     kinds: frozenset[str] | None
     rank: int
+    authority: Authority
 
 
 class Lanes:
@@ -55,11 +57,18 @@ class Lanes:
         self._sides: dict[str, Side] = {}
 
     def permit(
-        self, header: Header, facts: Facts, peer: Peer | None, at_ms: int, link_rank: int | None, answered: bool
+        self,
+        header: Header,
+        facts: Facts,
+        peer: Peer | None,
+        at_ms: int,
+        link_rank: int | None,
+        answered: bool,
+        roles: tuple[str, ...],
     ) -> bool:
         """Tell whether `header`, but for what it cites, is plainly permitted, with nothing to flag.
 
-        False says only: ask the rules. `answered`: that the message answered is there was judged before.
+        False says only: ask the rules. `answered`: who signed, and what is answered, was judged before.
         """
         if at_ms >= self._until_ms or not header.recipients:
             return False
@@ -74,6 +83,12 @@ class Lanes:
         if not declares_enough(header, profile, at_ms):
             return False
         if header.kind == "query" and not self._query_permitted(header, profile, side, at_ms):
+            return False
+        if profile.guarded and not (answered or self._signed(header, profile, side, roles)):
+            return False
+        if profile.guarded and not self._accepted(header, profile, side, peer, at_ms):
+            return False
+        if self._hindered(header, profile, side, () if answered else roles):
             return False
         return answered or header.in_reply_to is None or holds(header.originator, facts.sources.get(header.in_reply_to))
 
@@ -103,6 +118,46 @@ class Lanes:
             if lane is None or (lane.reserved and self._is_reserved(lane, header)):
                 return False
         return True
+
+    def _signed(self, header: Header, profile: Profile, side: Side, roles: tuple[str, ...]) -> bool:
+        """Tell whether whoever must sign has signed."""
+        ground = self._ground
+        for clause in profile.signers:
+            unsigned = signing.signer_missing(clause, ground, header, roles) or (clause.seal and "seal" not in roles)
+            if unsigned and signing.concerns_units(clause, side.authority, self._recipients(header)):
+                return False
+        for persons in profile.persons:
+            if (persons.mandatory or ground.persons) and signing.unauthorised(persons, ground, header, roles):
+                return False
+        return True
+
+    def _hindered(self, header: Header, profile: Profile, side: Side, roles: tuple[str, ...]) -> bool:
+        """Tell whether an expert acted, or the law of a State concerned forbids the message."""
+        ground = self._ground
+        if profile.experts_barred and ground.experts and signing.expert_signed(ground, header, roles):
+            return True
+        blocked = profile.blocks and ground.directory.blocks
+        return bool(blocked and personal_data.blocks(ground, header, side.authority, self._recipients(header)))
+
+    def _accepted(self, header: Header, profile: Profile, side: Side, peer: Peer | None, at_ms: int) -> bool:
+        """Tell whether channels and terms are agreed, and originator and endpoint of the class asked for."""
+        for basis in profile.channels:
+            if channel.basis_needed(basis, header) and channel.unbased(
+                self._ground, header.agreement, side.authority, self._recipients(header)
+            ):
+                return False
+        if profile.entities is not None and side.authority.entity not in profile.entities:
+            return False
+        for clause in profile.acceptances:
+            if any(terms.unaccepted(clause, self._ground, self._ground.agreements[header.agreement], at_ms)):
+                return False
+        return peer is None or not any(
+            channel.profile_fault(clause, self._ground, peer, at_ms) for clause in profile.security
+        )
+
+    def _recipients(self, header: Header) -> list[Authority]:
+        """Return the recipients; each has a side, or the message would not have come this far."""
+        return [self._sides[recipient.authority].authority for recipient in header.recipients]
 
     @staticmethod
     def _is_reserved(lane: Lane, header: Header) -> bool:
@@ -148,11 +203,11 @@ class Lanes:
         mandate = authority.mandate
         mask = self._bits.purpose_mask(mandate.purposes) | self._bits.subject_mask(mandate.subjects)
         kinds = None if mandate.kinds is None else frozenset(mandate.kinds)
-        side = self._sides[name] = Side(authority.party, mask, kinds, RANK[authority.clearance])
+        side = self._sides[name] = Side(authority.party, mask, kinds, RANK[authority.clearance], authority)
         return side
 
     def _is_private(self, authority: Authority) -> bool:
-        return self._ground.directory.parties[authority.party].kind == "private"
+        return self._ground.is_private(authority)
 
 
 def _link_carries(header: Header, profile: Profile, peer: Peer | None, link_rank: int | None) -> bool:

@@ -13,11 +13,16 @@ from msgspec.structs import replace
 from gateway.domain import clause as law
 from gateway.domain.agreement import Agreement
 from gateway.domain.clause import Clause
+from gateway.domain.label import RANK
 from gateway.domain.message import Header
 from gateway.policy.ground import Ground, concerns
+from gateway.policy.rules.form import form_faults, review_fault
+from gateway.policy.rules.terms import capability_missing
 
 # A bit that no profile has: a code that no instrument knows.
 UNKNOWN = 1
+# What a referral owes depends on the request that it answers, so the rules are asked each time.
+REFERRAL = "referral"
 
 
 class Profile(Struct, frozen=True):
@@ -35,6 +40,21 @@ class Profile(Struct, frozen=True):
     hidden_links: tuple[str, ...] = ()
     direct: tuple[law.DirectQuery, ...] = ()
     granted: bool = False
+    conditional: tuple[law.Form, ...] = ()
+    reviews: tuple[law.ReviewDate, ...] = ()
+    barred_handling: tuple[str, ...] = ()
+    rank_min: int = 0
+    urgencies: tuple[str, ...] | None = None
+    blocks: bool = False
+    channels: tuple[law.ChannelBasis, ...] = ()
+    signers: tuple[law.Signers, ...] = ()
+    persons: tuple[law.AuthorisedPersons, ...] = ()
+    experts_barred: bool = False
+    entities: tuple[str, ...] | None = None
+    acceptances: tuple[law.Acceptance, ...] = ()
+    security: tuple[law.SecurityProfile, ...] = ()
+    # Signatures, channels, terms, classes or endpoints are asked for.
+    guarded: bool = False
 
 
 class Bits:
@@ -74,6 +94,8 @@ def _subjects(profile: Profile, clause: law.Subjects, bits: Bits) -> Profile:
 
 
 def _form(profile: Profile, clause: law.Form, bits: Bits) -> Profile:
+    if clause.only_if:
+        return replace(profile, conditional=(*profile.conditional, clause))
     return replace(
         profile,
         required=profile.required + clause.required,
@@ -83,18 +105,43 @@ def _form(profile: Profile, clause: law.Form, bits: Bits) -> Profile:
     )
 
 
+def _both(known: tuple[str, ...] | None, more: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what two clauses of one kind both allow."""
+    return more if known is None else tuple(code for code in more if code in known)
+
+
 def _language(profile: Profile, clause: law.Language, bits: Bits) -> Profile:
-    spoken = clause.languages
-    if profile.languages is not None:
-        spoken = tuple(code for code in spoken if code in profile.languages)
-    return replace(profile, languages=spoken)
+    return replace(profile, languages=_both(profile.languages, clause.languages))
 
 
 def _categories(profile: Profile, clause: law.SpecialCategories, bits: Bits) -> Profile:
-    known = clause.categories
-    if profile.categories is not None:
-        known = tuple(code for code in known if code in profile.categories)
-    return replace(profile, categories=known)
+    return replace(profile, categories=_both(profile.categories, clause.categories))
+
+
+def _urgencies(profile: Profile, clause: law.Urgencies, bits: Bits) -> Profile:
+    return replace(profile, urgencies=_both(profile.urgencies, clause.allowed))
+
+
+def _entities(profile: Profile, clause: law.EntityClasses, bits: Bits) -> Profile:
+    return replace(profile, entities=_both(profile.entities, clause.allowed))
+
+
+def _minimum(profile: Profile, clause: law.MinimumLevel, bits: Bits) -> Profile:
+    return replace(profile, rank_min=max(profile.rank_min, RANK[clause.level]))
+
+
+def _handling(profile: Profile, clause: law.Acceptable, bits: Bits) -> Profile:
+    return replace(profile, barred_handling=profile.barred_handling + clause.handling)
+
+
+def _more(name: str) -> Any:
+    """Return a compiler that adds its clause to a list of the profile."""
+    return lambda profile, clause, bits: replace(profile, **{name: (*getattr(profile, name), clause)})
+
+
+def _sets(name: str) -> Any:
+    """Return a compiler that notes that there is such a clause."""
+    return lambda profile, clause, bits: replace(profile, **{name: True})
 
 
 def _unchanged(profile: Profile, clause: Clause, bits: Bits) -> Profile:
@@ -107,12 +154,25 @@ COMPILERS: dict[type[Clause], Compiler] = {
     law.Form: _form,
     law.Language: _language,
     law.SpecialCategories: _categories,
-    law.DestructionDeadline: lambda profile, clause, bits: replace(profile, deadline=True),
+    law.DestructionDeadline: _sets("deadline"),
     law.ConfidentialFact: lambda profile, clause, bits: replace(
         profile, hidden_links=profile.hidden_links + clause.links
     ),
-    law.DirectQuery: lambda profile, clause, bits: replace(profile, direct=(*profile.direct, clause)),
-    law.Granted: lambda profile, clause, bits: replace(profile, granted=True),
+    law.DirectQuery: _more("direct"),
+    law.Granted: _sets("granted"),
+    law.ReviewDate: _more("reviews"),
+    law.Acceptable: _handling,
+    law.MinimumLevel: _minimum,
+    law.Urgencies: _urgencies,
+    law.NationalLaw: _sets("blocks"),
+    law.ChannelBasis: _more("channels"),
+    law.Signers: _more("signers"),
+    law.AuthorisedPersons: _more("persons"),
+    law.EntityClasses: _entities,
+    law.Acceptance: _more("acceptances"),
+    law.SecurityProfile: _more("security"),
+    # Every recipient's clearance is compared anyhow; rule sets are what an acceptance is of.
+    **dict.fromkeys((law.Degree, law.RuleSets), _unchanged),
     # The interval of the lane holds these.
     **dict.fromkeys(
         (law.Entry, law.Exit, law.Renewal, law.Suspending, law.Supersession, law.Survival, law.Reserved), _unchanged
@@ -121,25 +181,49 @@ COMPILERS: dict[type[Clause], Compiler] = {
     **dict.fromkeys((law.OtherUse, law.ThirdParty, law.Conditions, law.Confidentiality), _unchanged),
 }
 
+# What more than the header's own words decides.
+GUARDS: frozenset[type[Clause]] = frozenset(
+    {law.Signers, law.AuthorisedPersons, law.ChannelBasis, law.EntityClasses, law.Acceptance, law.SecurityProfile}
+)
+
 
 def compile_profile(agreement: Agreement, kind: str, personal_data: bool, bits: Bits) -> Profile | None:
     """Return what `agreement` demands of such messages, or None if the rules must be asked each time."""
+    if kind == REFERRAL or capability_missing(agreement, kind) is not None:
+        return None
     profile = Profile()
     spoken: set[type[Clause]] = set()
     for clause in agreement.clauses:
         if not concerns(clause, kind, personal_data):
             continue
         spoken.add(type(clause))
-        if isinstance(clause, law.Kinds):
-            if kind not in clause.allowed:
-                return None
-            continue
         compiler = COMPILERS.get(type(clause))
-        if compiler is None:
+        narrowed: Profile | None = profile
+        if isinstance(clause, law.Kinds | law.PersonalKinds | law.Experts):
+            narrowed = _of_kind(profile, clause, kind, personal_data)
+        elif compiler is None:
+            narrowed = None
+        elif clause.effect != "record":
+            narrowed = compiler(profile, clause, bits)
+        if narrowed is None:
             return None
-        if clause.effect != "record":
-            profile = compiler(profile, clause, bits)
-    return profile if {law.Kinds, law.Purposes, law.Subjects} <= spoken else None
+        profile = narrowed
+    guarded = not GUARDS.isdisjoint(spoken)
+    return replace(profile, guarded=guarded) if {law.Kinds, law.Purposes, law.Subjects} <= spoken else None
+
+
+def _of_kind(
+    profile: Profile, clause: law.Kinds | law.PersonalKinds | law.Experts, kind: str, personal_data: bool
+) -> Profile | None:
+    """Return the profile narrowed by a clause that lists kinds; None if such a message is never plainly permitted."""
+    inside = kind in clause.allowed
+    if isinstance(clause, law.Kinds):
+        return profile if inside else None
+    if isinstance(clause, law.Experts):
+        return profile if inside else replace(profile, experts_barred=True)
+    if personal_data:
+        return profile
+    return None if inside else replace(profile, categories=())
 
 
 def declares_enough(header: Header, profile: Profile, at_ms: int) -> bool:
@@ -148,10 +232,17 @@ def declares_enough(header: Header, profile: Profile, at_ms: int) -> bool:
         return False
     if profile.languages is not None and header.language not in profile.languages:
         return False
-    return _form_complete(header, profile) and _personal_data_guarded(header, profile, at_ms)
+    label = header.label
+    if RANK[label.level] < profile.rank_min:
+        return False
+    if label.handling and not set(label.handling).isdisjoint(profile.barred_handling):
+        return False
+    if profile.urgencies is not None and header.urgency not in profile.urgencies:
+        return False
+    return _form_complete(header, profile, at_ms) and _personal_data_guarded(header, profile, at_ms)
 
 
-def _form_complete(header: Header, profile: Profile) -> bool:
+def _form_complete(header: Header, profile: Profile, at_ms: int) -> bool:
     declared = header.form
     for key in profile.required:
         if declared.get(key, False) is False:
@@ -162,6 +253,10 @@ def _form_complete(header: Header, profile: Profile) -> bool:
     for key, codes in profile.values:
         if declared.get(key) not in codes:
             return False
+    if profile.conditional and any(form_faults(clause, declared) for clause in profile.conditional):
+        return False
+    if profile.reviews and any(review_fault(clause, declared, at_ms) for clause in profile.reviews):
+        return False
     return all(any(declared.get(key, False) is not False for key in keys) for keys in profile.any_of)
 
 

@@ -5,6 +5,13 @@ from tests.policy.world import CARICC_FORM, NOW, header, label
 
 DOCUMENT = cz(kind="travel-document", form=STOLEN)
 
+
+def special(category: str, necessity: str | None = "identification") -> Told:
+    """Personal data of a special category, sent to Kazakhstan."""
+    marking = label(personal_data=True, special_categories=(category,), necessity=necessity)
+    return cz(label=marking, destroy_by_ms=LATER)
+
+
 FORM_CASES = (
     Case("C8-16", "element-missing", "CIS2018 Art. 6(3)", c18(), c18(form=WITHOUT_A)),
     Case("C1-08", "element-missing", "CIS2001 Art. 6(4)", c01(), c01(form=WITHOUT_A), "flag"),
@@ -86,15 +93,15 @@ FORM_CASES = (
         "CZ-24",
         "necessity-missing",
         "CZKZ Art. 10(2)",
-        cz(label=label(special_categories=("previous-convictions",), necessity="identification")),
-        cz(label=label(special_categories=("previous-convictions",))),
+        special("previous-convictions"),
+        special("previous-convictions", necessity=None),
     ),
     Case(
         "CZ-24",
         "special-category-unknown",
         "CZKZ Art. 10(2)",
-        cz(label=label(special_categories=("nationality",), necessity="identification")),
-        cz(label=label(special_categories=("hair-colour",), necessity="identification")),
+        special("nationality"),
+        special("hair-colour"),
     ),
     Case(
         "CZ-28",

@@ -158,28 +158,6 @@ THIRD_PARTY_CASES = (
         passing(armenian(conditions=("no-copies",)), "am-police", "cis-2018"),
     ),
     Case(
-        "C8-24",
-        "condition-dropped",
-        "CIS2018 Art. 7(6)",
-        passing(
-            armenian(kind="request", conditions=("no-copies",)), "am-police", "cis-2018", conditions=("no-copies",)
-        ),
-        passing(armenian(kind="request", conditions=("no-copies",)), "am-police", "cis-2018"),
-    ),
-    Case(
-        "C1-14",
-        "condition-dropped",
-        "CIS2001 Art. 7(4)",
-        passing(
-            armenian_of_2001(conditions=("no-copies",)),
-            "am-police",
-            "cis-2001",
-            by="md-police",
-            conditions=("no-copies",),
-        ),
-        passing(armenian_of_2001(conditions=("no-copies",)), "am-police", "cis-2001", by="md-police"),
-    ),
-    Case(
         "1.7-12",
         "condition-dropped",
         "KZ internal conditions",

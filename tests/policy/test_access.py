@@ -19,6 +19,7 @@ from tests.policy.world import (
     law,
     peer,
     recipients,
+    roles,
 )
 
 
@@ -26,8 +27,8 @@ from tests.policy.world import (
 def test_threat_e3_message_over_another_authoritys_connection_is_refused(link: str) -> None:
     """E3: connection and originator are one; only a listed gateway relays for others."""
     message = cz().header
-    foreign = judge().decide_header(message, ("message",), NO_FACTS, peer("md-police", link=link), NOW)
-    relayed = judge().decide_header(message, ("message",), NO_FACTS, peer("gateway-b", link="relay"), NOW)
+    foreign = judge().decide_header(message, roles(message), NO_FACTS, peer("md-police", link=link), NOW)
+    relayed = judge().decide_header(message, roles(message), NO_FACTS, peer("gateway-b", link="relay"), NOW)
 
     assert codes(foreign) == {"originator-mismatch"}
     assert relayed.permitted

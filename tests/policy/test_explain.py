@@ -16,7 +16,7 @@ from gateway.policy.house import ARTICLES
 from gateway.policy.reasons import REASONS, sentence
 from gateway.policy.russian import RUSSIAN
 from tests.policy.told import c01, cz, czech, passing
-from tests.policy.world import NOW, facts, header, judge, law
+from tests.policy.world import NOW, facts, header, judge, law, roles
 from tests.reference.situations import federation, situations
 
 
@@ -45,7 +45,8 @@ def test_refusal_is_explained_by_article_basis_and_sentence() -> None:
 
 def test_flag_is_shown_beside_a_permit() -> None:
     """C1-08: passed, and marked."""
-    told = explain(judge(), c01(form={}).header, NO_FACTS, NOW)
+    message = c01(form={}).header
+    told = explain(judge(), message, NO_FACTS, NOW, roles(message))
 
     assert told.permitted
     assert [each.code for each in told.flags] == ["element-missing"]
@@ -78,7 +79,7 @@ def test_explanation_is_the_decision_opened_up(seed: int) -> None:
     edition = federation(random_)
     (told,) = situations(random_, edition, 1)
     by = Judge(edition, law())
-    decision = by.decide_header(told.header, ("message",), told.facts, None, told.at_ms)
+    decision = by.decide_header(told.header, roles(told.header), told.facts, None, told.at_ms)
     opened = explain(by, told.header, told.facts, told.at_ms)
 
     assert opened.permitted == decision.permitted == all(each.outcome != "refused" for each in opened.applied)

@@ -4,19 +4,22 @@ import pytest
 
 from gateway.domain.clause import Clause, Survival
 from gateway.policy.house import ARTICLES
+from gateway.policy.rules.registry import HOUSE, OWN, SOURCED, Rules
 from tests.policy.cases_access import ACCESS_CASES
 from tests.policy.cases_agreement import AGREEMENT_CASES
 from tests.policy.cases_form import FORM_CASES
 from tests.policy.cases_purpose import PURPOSE_CASES
+from tests.policy.cases_request import REQUEST_CASES
 from tests.policy.cases_third_party import THIRD_PARTY_CASES
 from tests.policy.told import Case
 from tests.policy.world import law
 
-CASES = (*AGREEMENT_CASES, *PURPOSE_CASES, *ACCESS_CASES, *THIRD_PARTY_CASES, *FORM_CASES)
+CASES = (*AGREEMENT_CASES, *PURPOSE_CASES, *ACCESS_CASES, *THIRD_PARTY_CASES, *FORM_CASES, *REQUEST_CASES)
 # What each of these rules proves stands in tests of its own, because no single message can show it.
 ELSEWHERE = {
     "ACC-03": "test_access.py: a connection of another authority",
     "ACC-13": "test_decide.py: what became of a message later",
+    "ACC-15": "cases_request.py: it speaks as LI-02",
     "CZ-03": "test_agreement.py: an open list names examples and refuses nothing",
     "CZ-44": "test_agreement.py: the agreement of 1998 has ended altogether",
 }
@@ -43,6 +46,13 @@ def test_message_that_breaks_the_rule_is_refused_with_its_article(case: Case) ->
 
     assert (case.rule, case.code, case.article) in {(each.rule, each.code, each.article) for each in spoken}
     assert decision.permitted == (case.effect == "flag")
+
+
+@pytest.mark.parametrize("case", CASES, ids=_name)
+def test_the_quick_path_says_what_the_rules_say(case: Case) -> None:
+    """Both tellings are decided alike by lanes and by the rules one by one, flags and all."""
+    for told in (case.kept, case.broken):
+        assert told.decide() == told.decide(Rules(HOUSE, OWN, SOURCED))
 
 
 def test_every_clause_that_refuses_or_flags_has_a_case() -> None:

@@ -7,11 +7,14 @@ lawyer would tell them. The two differ in what the rule is about and in nothing 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.domain.decision import Decision
 from gateway.domain.directory import Suspension
 from gateway.domain.facts import ConsentFact, SourceFact
 from gateway.domain.message import Header
 from gateway.policy.decide import Judge
+from gateway.policy.rules.registry import RULES, Rules
 from tests.policy.world import (
     BOUND,
     NOW,
@@ -24,6 +27,7 @@ from tests.policy.world import (
     label,
     law,
     peer,
+    roles,
     source,
 )
 
@@ -38,11 +42,12 @@ class Told(NamedTuple):
     link: str = "endpoint"
     link_clearance: int = 4
 
-    def decide(self) -> Decision:
+    def decide(self, by: Rules = RULES) -> Decision:
         """Return the decision, submitted over the originator's own connection."""
-        judging = Judge(directory(**self.world), law()) if self.world else judge()
+        known = self.world is None and by is RULES
+        judging = judge() if known else Judge(directory(**(self.world or {})), law(), by)
         connection = peer(self.header.originator, self.link_clearance, self.link)
-        return judging.decide_header(self.header, ("message",), facts(*self.known), connection, self.at_ms)
+        return judging.decide_header(self.header, roles(self.header), facts(*self.known), connection, self.at_ms)
 
 
 class Case(NamedTuple):
@@ -118,6 +123,17 @@ def interpols(**changes: Any) -> SourceFact:
 def allowed(provider: str, grantee: str, agreement: str, /, *to: str, **changes: Any) -> ConsentFact:
     """A consent for the source that goes to `to`."""
     return consent("consent", provider, grantee, agreement, **{"recipients": to, **changes})
+
+
+def refusal(told: Told, **form: bool | str) -> Told:
+    """The same parties, and a refusal that declares `form` (`__` for the dot of a key)."""
+    declared = {key.replace("__", "."): value for key, value in form.items()}
+    return told._replace(header=replace(told.header, kind="refusal", form=declared))
+
+
+def in_world(told: Told, **world: Any) -> Told:
+    """The same message in another world."""
+    return told._replace(world={**(told.world or {}), **world})
 
 
 PERSONAL = label(personal_data=True)

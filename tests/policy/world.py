@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from gateway.domain.decision import Decision
 from gateway.domain.directory import (
     Adherence,
     Authority,
+    Block,
+    Channel,
     Directory,
     Edition,
+    EndpointEntry,
     Grant,
     Grants,
     KeyEntry,
@@ -24,6 +28,7 @@ from gateway.domain.directory import (
     LawEntry,
     Mandate,
     Party,
+    Signatory,
 )
 from gateway.domain.facts import ConsentFact, Facts, SourceFact
 from gateway.domain.label import Label
@@ -37,6 +42,9 @@ AGREEMENTS = Path(__file__).parents[2] / "config" / "agreements"
 STATES = tuple("AM AZ BY CZ KG KZ MD RU TJ TM UA UZ".split())
 PARTIES = (*STATES, "INTERPOL", "CARICC")
 KEY_ID = "A" * 22
+# Keys that sign beside a message key. Nobody verifies them here: what counts is how the directory lists them.
+HEAD, SEAL, PERSON, EXPERT = (letter * 21 + "A" for letter in "BCDE")
+ROLES = {SEAL: "seal", HEAD: "signatory", PERSON: "signatory", EXPERT: "signatory"}
 FREE = Mandate(None, None, None)
 
 
@@ -82,7 +90,8 @@ def notified(agreement: str, party: str, day: str | None, **changes: Any) -> Adh
 
 
 BOUND = (
-    *(adherence("caricc-2012", party) for party in ("INTERPOL", "CARICC")),
+    adherence("caricc-2012", "INTERPOL"),
+    adherence("caricc-2012", "CARICC", accepted=("annex-1", "control-of-information", "rpd")),
     *(adherence("cz-kz", party) for party in ("CZ", "KZ")),
     *(adherence("cis-2001", party) for party in ("AM", "AZ", "BY", "KZ", "MD", "TJ")),
     *(adherence("cis-2018", party) for party in ("AM", "BY", "KZ")),
@@ -113,7 +122,20 @@ AUTHORITIES = (
     authority("cz-customs", "CZ"),
     authority("am-nss", "AM"),
     authority("interpol-gs", "INTERPOL", unit="organisation"),
-    authority("caricc", "CARICC", unit="organisation"),
+    authority(
+        "caricc",
+        "CARICC",
+        unit="organisation",
+        entity="authorized-international-entity",
+        endpoints=(EndpointEntry(digest("caricc"), "endpoint", "secret", False, "general-secretariat", "2026-01-15"),),
+    ),
+)
+# The head of each authority signs under every instrument and towards everybody.
+SIGNATORIES = tuple(Signatory(each.id, HEAD, "head", None, ()) for each in AUTHORITIES)
+CHANNELS = tuple(
+    Channel(agreement, pair, "protocol on electronic exchange")
+    for agreement in ("cis-2001", "cis-2018")
+    for pair in combinations(("AM", "AZ", "BY", "KZ", "MD", "RU", "TJ", "UA"), 2)
 )
 GRANTS = (
     Grant("caricc", "travel-documents", "confidential", ("prevention", "suppression"), at("2027-01-01")),
@@ -130,6 +152,9 @@ def directory(
     private: Sequence[str] = (),
     grants_not_after_ms: int = at("2030-01-01"),
     parties: Sequence[str] = PARTIES,
+    signatories: Sequence[Signatory] = SIGNATORIES,
+    channels: Sequence[Channel] = CHANNELS,
+    blocks: Sequence[Block] = (),
 ) -> Directory:
     """Return an edition that names the law as it is shipped."""
     digests = law().digests if law_digests is None else law_digests
@@ -156,8 +181,10 @@ def directory(
         ),
         authorities=tuple(authorities),
         adherences=tuple(adherences),
-        channels=(),
+        channels=tuple(channels),
         grants=None,
+        signatories=tuple(signatories),
+        blocks=tuple(blocks),
     )
     document = (
         None
@@ -205,7 +232,7 @@ def header(originator: str, to: str | Sequence[str], agreement: str, /, **change
         "network": "test",
         "suite": 2,
         "id": "0197b7a0-0000-7000-8000-000000000000",
-        "signers": (KEY_ID,),
+        "signers": (KEY_ID, HEAD, SEAL),
         "originator": originator,
         "recipients": recipients(*((to,) if isinstance(to, str) else to)),
         "kind": "request",
@@ -291,6 +318,11 @@ def consent(name: str, provider: str, grantee: str, agreement: str, /, **changes
     return ConsentFact(digest(name), given, **fact)
 
 
+def roles(message: Header) -> tuple[str, ...]:
+    """Return the roles of the keys that signed, in the order of the header's signers."""
+    return tuple(ROLES.get(kid, "message") for kid in message.signers)
+
+
 def facts(*known: SourceFact | ConsentFact) -> Facts:
     """Return facts about sources and consents."""
     return Facts(
@@ -306,7 +338,7 @@ def peer(name: str, clearance: int = 4, link: str = "endpoint") -> Peer:
 
 def decide(message: Header, *known: SourceFact | ConsentFact, by: Judge | None = None, at_ms: int = NOW) -> Decision:
     """Return the decision on `message`, submitted over its originator's own connection."""
-    return (by or judge()).decide_header(message, ("message",), facts(*known), peer(message.originator), at_ms)
+    return (by or judge()).decide_header(message, roles(message), facts(*known), peer(message.originator), at_ms)
 
 
 def codes(decision: Decision) -> set[str]:

@@ -4,6 +4,7 @@ from gateway.domain.directory import Directory
 from gateway.domain.facts import ConsentFact, Facts, SourceFact
 from gateway.domain.label import LEVELS
 from gateway.domain.message import Header
+from tests.reference import lists
 
 # Who must consent: the State or organisation, or the single authority (C8-29 and C1-18 say authority).
 KEYED_TO_AUTHORITY = {"cis-2018", "cis-2001"}
@@ -153,7 +154,9 @@ def _use(directory: Directory, header: Header, source: SourceFact, standing: lis
     if law == "caricc-2012" or not _consented(directory, source, standing, beyond, None):
         return {rule}
     attested = header.form.get("law.both-states") and header.form.get("law.treaties")
-    return {rule} if rule == "CZ-23" and not attested else set()
+    # Art. 10(1) itself leaves its own purposes open; only for others both laws and treaties must allow the use.
+    other = bool(beyond - lists.CZ_PERSONAL)
+    return {rule} if rule == "CZ-23" and other and not attested else set()
 
 
 def _transfer(directory: Directory, header: Header, source: SourceFact, standing: list[ConsentFact]) -> set[str]:

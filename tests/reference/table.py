@@ -90,6 +90,9 @@ def _agreement(
     directory: Directory, header: Header, originator: Authority | None, others: list[Authority | None], at_ms: int
 ) -> set[str]:
     found: set[str] = set()
+    rank = LEVELS.index(header.label.level)
+    if header.agreement == "cis-2001" and any(rank > LEVELS.index(each.clearance) for each in others if each):
+        found.add("C1-17")
     for other in others:
         if originator is None or other is None:
             continue
@@ -224,6 +227,8 @@ def _query(directory: Directory, header: Header, originator: Authority | None, a
     found: set[str] = set()
     if header.database is None:
         found.add("ACC-08")
+    if header.agreement in ("cz-kz", "cis-2018", "cis-2001", "caricc-membership", "internal-kz"):
+        found.add("LI-02")
     direct = {"caricc-2012": ("CA-14", "CA-12"), "interpol-membership": ("LI-04", "LI-05")}.get(header.agreement)
     if direct is None:
         return found | {"ACC-08"}

@@ -51,7 +51,9 @@ def drawn() -> list[tuple[Directory, list[Judged]]]:
         directory = federation(random_)
         rules = Judge(directory, world.law(), PLAIN)
         cases = [
-            Judged(each, rules.decide_header(each.header, ("message",), *each[1:]), verdict(directory, *each))
+            Judged(
+                each, rules.decide_header(each.header, world.roles(each.header), *each[1:]), verdict(directory, *each)
+            )
             for each in situations(random_, directory, MESSAGES)
         ]
         found.append((directory, cases))
@@ -64,7 +66,7 @@ def outspoken(lanes: Lanes, cases: list[Judged]) -> Iterator[str]:
         header, facts, peer, at_ms = case.situation
         if header.sources or header.consents:
             continue
-        quick = lanes.permit(header, facts, peer, at_ms, None, answered=False)
+        quick = lanes.permit(header, facts, peer, at_ms, None, answered=False, roles=world.roles(header))
         if quick and not case.plain:
             yield f"{case.situation}: the lane permits, the rules say {case.decision}"
         if case.plain and not quick and not _left_to_rules(header):
@@ -106,7 +108,9 @@ def test_judge_with_lanes_decides_as_the_rules_do() -> None:
     for directory, cases in drawn():
         quick = Judge(directory, world.law())
         for situation, decision, _ in cases:
-            assert quick.decide_header(situation.header, ("message",), *situation[1:]) == decision, situation
+            assert quick.decide_header(situation.header, world.roles(situation.header), *situation[1:]) == decision, (
+                situation
+            )
 
 
 class BlindToDates(Lanes):

@@ -1,6 +1,6 @@
 """Access: the marking against every clearance it meets, and databases only under the central node's grants."""
 
-from gateway.domain.clause import ConfidentialFact, DirectQuery, Granted
+from gateway.domain.clause import ConfidentialFact, Degree, DirectQuery, Granted, MinimumLevel
 from gateway.domain.label import RANK
 from gateway.policy.case import Case, Findings, breach, demand, listed
 
@@ -36,11 +36,24 @@ def link_is_originators(case: Case) -> Findings:
 
 
 def private_denied(case: Case) -> Findings:
-    """ACC-12: private entities are denied by default (LI-01)."""
+    """ACC-12: private entities are denied by default, as a party or as an authority of one (LI-01)."""
     sides = (case.originator, *case.recipients) if case.originator else case.recipients
-    private = [side.id for side in sides if case.ground.directory.parties[side.party].kind == "private"]
+    private = [side.id for side in sides if case.ground.is_private(side)]
     if private:
         yield demand("private-entity", "ACC-12", listed(private))
+
+
+def degree(clause: Degree, case: Case) -> Findings:
+    """Every recipient can keep the degree of confidentiality that the provider asked for (C1-17)."""
+    below = [side.id for side in case.recipients if RANK[side.clearance] < case.rank]
+    if below:
+        yield breach(clause, "degree-exceeded", listed(below))
+
+
+def minimum_level(clause: MinimumLevel, case: Case) -> Findings:
+    """What is delicate by its kind is marked no lower than this (CZ-05)."""
+    if case.rank < RANK[clause.level]:
+        yield breach(clause, "level-too-low", f"{case.header.label.level} below {clause.level}")
 
 
 def confidential_fact(clause: ConfidentialFact, case: Case) -> Findings:

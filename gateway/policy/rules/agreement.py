@@ -6,9 +6,9 @@ After exit, suspension or supersession the kinds that protect what was exchanged
 from collections.abc import Iterator
 
 from gateway.domain.agreement import Agreement
-from gateway.domain.clause import Entry, Excluded, Exit, Kinds, Renewal, Reserved, Survival, Suspending
+from gateway.domain.clause import Entry, Excluded, Exit, Kinds, ReferralNotice, Renewal, Reserved, Survival, Suspending
 from gateway.domain.decision import Reason
-from gateway.policy.case import Case, Finding, Findings, breach, demand, listed
+from gateway.policy.case import Case, Finding, Findings, breach, demand, holds, listed
 from gateway.policy.dates import day_of
 from gateway.policy.house import ARTICLES
 from gateway.policy.standing import Bond, newest_amendment
@@ -19,8 +19,23 @@ def _bonds(case: Case) -> Iterator[tuple[str, Bond]]:
     """Yield how the agreement binds the originator's party and each recipient's, with the pair as `AM-MD`."""
     if case.originator is None or case.agreement is None:
         return
-    for party in case.parties:
-        yield f"{case.originator.party}-{party}", case.ground.bond(case.agreement, case.originator.party, party)
+    own = case.originator.party
+    for other in dict.fromkeys(_referred_by(case) or own if party == own else party for party in case.parties):
+        yield f"{own}-{other}", case.ground.bond(case.agreement, own, other)
+
+
+def _referred_by(case: Case) -> str | None:
+    """Return the party whose request is referred: inside a State the instrument that binds both governs (1.7, 9).
+
+    None where nothing is referred, or by an instrument that does not know referral.
+    """
+    answered = case.facts.sources.get(case.header.in_reply_to or "")
+    if case.header.kind != "referral" or case.agreement is None or answered is None:
+        return None
+    if not holds(case.header.originator, answered) or clause_of(case.agreement, ReferralNotice) is None:
+        return None
+    initiator = case.ground.authority(answered.originator)
+    return initiator.party if initiator else None
 
 
 def _over(case: Case, bond: Bond) -> bool:

@@ -63,14 +63,14 @@ def _mandate(side: Authority, code: str, asked: Iterable[str]) -> set[str]:
 def other_use(clause: OtherUse, case: Case, source: SourceFact) -> Findings:
     """Another's information stays in the purposes it was given for, unless its own instrument allows more.
 
-    CA-07 allows nothing else; CZ-23, personal data: prior written consent and the law of both States and treaties;
-    C8-28, C1-18: the consent of the authority that provided it.
+    CA-07 allows nothing else; CZ-23, personal data: combating crime and the like, for anything else prior written
+    consent and the law of both States and treaties; C8-28, C1-18: the consent of the authority that provided it.
     """
     if case.owns(source, clause.keyed_to):
         return
     if not clause.other_agreements and case.header.agreement != source.agreement:
         yield breach(clause, "other-agreement", f"{source.agreement} used under {case.header.agreement}")
-    beyond = set(case.header.purposes).difference(source.purposes)
+    beyond = set(case.header.purposes).difference(source.purposes, clause.free)
     if not beyond:
         return
     missing = [key for key in clause.attestations if not case.declared(key)]

@@ -14,8 +14,20 @@ from gateway.domain.agreement import Agreement
 from gateway.domain.clause import Clause
 from gateway.domain.facts import SourceFact
 from gateway.policy import consents
-from gateway.policy.case import Case, Citation, Finding, demand
-from gateway.policy.rules import access, agreement, form, purpose, third_party
+from gateway.policy.case import Case, Citation, Finding, demand, holds
+from gateway.policy.ground import SOURCED_TYPES
+from gateway.policy.rules import (
+    access,
+    agreement,
+    channel,
+    form,
+    personal_data,
+    purpose,
+    request,
+    signing,
+    terms,
+    third_party,
+)
 
 HouseRule = Callable[[Case], Iterator[Finding]]
 # Each function takes the clause type that it is registered for; the table is what ties the two.
@@ -25,7 +37,6 @@ SourcedRule = Callable[[Any, Case, SourceFact], Iterator[Finding]]
 
 # Without these an instrument would permit by silence.
 OWN_NEEDED: frozenset[type[Clause]] = frozenset({law.Kinds, law.Purposes, law.Subjects})
-SOURCED_NEEDED: frozenset[type[Clause]] = frozenset({law.OtherUse, law.ThirdParty, law.Conditions, law.Confidentiality})
 
 
 def edition_current(case: Case) -> Iterator[Finding]:
@@ -46,7 +57,7 @@ def source_clauses_speak(case: Case) -> Iterator[Finding]:
     """ACC-05: for use, transfer, conditions and marking some clause speaks of each cited source."""
     for fact, instrument in case.citations:
         if instrument is not None:
-            yield from _silent(case, instrument, SOURCED_NEEDED, fact.kind, fact.label.personal_data)
+            yield from _silent(case, instrument, SOURCED_TYPES, fact.kind, fact.label.personal_data)
 
 
 def _silent(
@@ -66,6 +77,7 @@ UNCITED: tuple[HouseRule, ...] = (
     access.clearances,
     access.queries_foreseen,
     agreement.govern,
+    terms.capable,
     purpose.mandates,
     purpose.subjects_known,
     third_party.reply_available,
@@ -90,8 +102,25 @@ OWN: dict[type[Clause], OwnRule] = {
     law.Subjects: purpose.subjects,
     law.Form: form.form,
     law.Language: form.language,
-    law.SpecialCategories: form.special_categories,
-    law.DestructionDeadline: form.destruction_deadline,
+    law.ReviewDate: form.review_date,
+    law.PersonalKinds: personal_data.personal_kinds,
+    law.SpecialCategories: personal_data.special_categories,
+    law.DestructionDeadline: personal_data.destruction_deadline,
+    law.NationalLaw: personal_data.national_law,
+    law.Grounds: request.refusal_grounds,
+    law.ReferralNotice: request.referral_notice,
+    law.Urgencies: request.urgency,
+    law.Signers: signing.signers,
+    law.AuthorisedPersons: signing.authorised_persons,
+    law.Experts: signing.experts,
+    law.ChannelBasis: channel.channel_basis,
+    law.Acceptable: channel.acceptable,
+    law.SecurityProfile: channel.security_profile,
+    law.RuleSets: terms.rule_sets,
+    law.Acceptance: terms.acceptance,
+    law.EntityClasses: terms.entity_class,
+    law.Degree: access.degree,
+    law.MinimumLevel: access.minimum_level,
     law.ConfidentialFact: access.confidential_fact,
     law.DirectQuery: access.direct_query,
     law.Granted: access.granted,
@@ -134,7 +163,7 @@ class Check(Struct, frozen=True):
 _CITED_CHECKS = tuple(Check(rule, None, None) for rule in CITED)
 
 
-def _unjudged(clause: Clause, case: Case) -> Iterator[Finding]:
+def _unjudged(clause: Clause, case: Case, source: SourceFact | None = None) -> Iterator[Finding]:
     yield demand("rule-missing", "ACC-05", f"{clause.rule}: {clause.__struct_config__.tag}"[:200])
 
 
@@ -143,11 +172,27 @@ def checks(case: Case, rules: Rules = RULES) -> list[Check]:
     found = [Check(rule, None, None) for rule in rules.house]
     header = case.header
     for clause in _speaking(case, case.agreement, header.kind, header.label.personal_data):
-        if type(clause) not in WITNESS and type(clause) not in rules.sourced:
+        if type(clause) not in WITNESS and type(clause) not in SOURCED_TYPES:
             found.append(Check(rules.own.get(type(clause), _unjudged), clause, None))
+    found += _referral_checks(case, rules)
     for citation in case.citations:
         found += _source_checks(case, citation, rules)
     return found
+
+
+def _referral_checks(case: Case, rules: Rules) -> list[Check]:
+    """What a referral owes, the instrument says that the request came under, whatever the referral cites (1.7, 12)."""
+    answered = case.facts.sources.get(case.header.in_reply_to or "")
+    if case.header.kind != "referral" or answered is None or not holds(case.header.originator, answered):
+        return []
+    instrument = case.ground.agreements.get(answered.agreement)
+    if instrument is case.agreement:
+        return []
+    return [
+        Check(rules.own.get(law.ReferralNotice, _unjudged), clause, None)
+        for clause in _speaking(case, instrument, case.header.kind, case.header.label.personal_data)
+        if isinstance(clause, law.ReferralNotice)
+    ]
 
 
 def citation_checks(case: Case) -> list[Check]:
@@ -160,14 +205,10 @@ def citation_checks(case: Case) -> list[Check]:
 
 def _source_checks(case: Case, citation: Citation, rules: Rules) -> list[Check]:
     fact, instrument = citation
-    found = []
-    for clause in _speaking(case, instrument, fact.kind, fact.label.personal_data):
-        rule = rules.sourced.get(type(clause))
-        if rule is not None:
-            found.append(Check(rule, clause, fact))
-        elif type(clause) not in rules.own and type(clause) not in WITNESS:
-            found.append(Check(_unjudged, clause, None))
-    return found
+    if instrument is None:
+        return []
+    speaking = case.ground.speaking(instrument, fact.kind, fact.label.personal_data)
+    return [Check(rules.sourced.get(type(clause), _unjudged), clause, fact) for clause in speaking.sourced]
 
 
 def _speaking(case: Case, instrument: Agreement | None, kind: str, personal: bool) -> tuple[Clause, ...]:

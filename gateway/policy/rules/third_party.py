@@ -58,10 +58,18 @@ def _overridden(case: Case, source: SourceFact, recipient: Authority) -> bool:
 
 
 def conditions(clause: Conditions, case: Case, source: SourceFact) -> Findings:
-    """The provider's conditions follow its information (CZ-20, CZ-23, C8-28)."""
+    """The provider's conditions follow its information (CZ-20, CZ-23, C8-28).
+
+    Where they bind once accepted, one that nobody of the originator's party accepted is only flagged (C8-24, C1-14).
+    """
     dropped = set(source.conditions).difference(case.header.conditions)
-    if dropped and not case.owns(source, "authority"):
+    if not dropped or case.owns(source, "authority"):
+        return
+    accepted = any(case.ground.same_party(case.header.originator, name) for name in source.accepted)
+    if clause.bind == "stipulated" or accepted:
         yield breach(clause, "condition-dropped", listed(dropped))
+    else:
+        yield breach(clause, "condition-not-accepted", listed(dropped), "flag")
 
 
 def confidentiality(clause: Confidentiality, case: Case, source: SourceFact) -> Findings:
