@@ -20,7 +20,9 @@ STARTED_WITHIN_S = 10.0
 class Broker:
     """One Mosquitto on loopback: started, killed, and always ended by its own pid."""
 
-    def __init__(self, folder: Path, *, acl: str | None = None, changes: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, acl: str | None = None, changes: dict[str, str] | None = None, logged: bool = True
+    ) -> None:
         """Write its files below `folder`; `changes` replace settings by name (an empty value takes one away)."""
         self.program = require_program("mosquitto")
         self.folder = folder / "broker"
@@ -36,7 +38,7 @@ class Broker:
         (self.folder / "acl").write_text((DEPLOY / "acl").read_text() if acl is None else acl)
         for name in ("broker.key", "acl"):
             (self.folder / name).chmod(0o600)
-        self._write(changes or {})
+        self._write(changes or {}, logged)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -92,7 +94,7 @@ class Broker:
         """Return what it wrote."""
         return (self.folder / "log").read_text()
 
-    def _write(self, changes: dict[str, str]) -> None:
+    def _write(self, changes: dict[str, str], logged: bool) -> None:
         lines = []
         for line in (DEPLOY / "accord.conf").read_text().splitlines():
             name = line.split(" ", 1)[0]
@@ -101,4 +103,4 @@ class Broker:
             lines.append(line.replace("/etc/mosquitto/accord", str(self.folder)))
         text = "\n".join(lines).replace("listener 8883", f"listener {self.port} 127.0.0.1")
         # Started as root it would change to a user that may not read its files.
-        (self.folder / "conf").write_text(text + "\nuser root\nlog_type all\n")
+        (self.folder / "conf").write_text(text + "\nuser root\n" + ("log_type all\n" if logged else ""))
