@@ -31,7 +31,7 @@ def size_bytes(work: Work) -> int:
 
 
 def is_essential(work: Work) -> bool:
-    """Tell whether an item is for what is already owed; a revocation stops messages, so it must not be stopped itself."""
+    """Tell whether an item is for what is owed already; a revocation stops messages, so nothing must stop it."""
     if isinstance(work, AdmitStatement):
         return isinstance(work.statement.value, ConsentRevocation)
     return not isinstance(work, AdmitMessage)

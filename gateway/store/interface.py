@@ -8,8 +8,8 @@ reports. What was reported survives SIGKILL and power loss; what was not may be 
 Recorded time never goes back: an engine raises `at_ms` to the last recorded time where a clock did.
 
 Several gateways may share one store, each with a ledger of its own (PostgreSQL). Then `attend` says who is connected
-here, `on_wakeup` says for whom of them something lies ready that was committed elsewhere, and a delivery is leased to the
-gateway whose `BookAttempt` came first. An engine for one gateway has nothing to wake and nothing to lease.
+here, `on_wakeup` says for whom of them something lies ready that was committed elsewhere, and a delivery is leased to
+the gateway whose `BookAttempt` came first. An engine for one gateway has nothing to wake and nothing to lease.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from gateway.domain.decision import Decision, EditionRef
+from gateway.domain.errors import CapacityError
 from gateway.domain.facts import Facts
 from gateway.domain.message import AuthenticMessage
 from gateway.domain.receipt import Checkpoint
@@ -103,9 +104,9 @@ class FailDelivery(Struct, frozen=True):
 class BookAttempt(Struct, frozen=True):
     """Count one more attempt of a delivery before the peer is called. No leaf.
 
-    `Committed.permitted` is False when the delivery has ended meanwhile, one of `consents` was revoked, or another gateway
-    has taken the delivery since `lease` was read: then the peer must not be called. Decision, attempt and lease are one
-    transaction (wire.md, "Consent").
+    `Committed.permitted` is False when the delivery has ended meanwhile, one of `consents` was revoked, or another
+    gateway has taken the delivery since `lease` was read: then the peer must not be called. Decision, attempt and lease
+    are one transaction (wire.md, "Consent").
     """
 
     index: int
@@ -152,8 +153,8 @@ class Pending(Struct, frozen=True):
     """One delivery that is still owed: enough to judge and dispatch it again.
 
     `envelope` is pruned to this recipient's wrap. `index` names the message in this store, for `BookAttempt` and
-    `FailDelivery`: its ledger index, where gateways share a store together with the number of the ledger. `lease` is the
-    fencing token of the delivery, to be handed back in `BookAttempt`; it rises whenever a gateway takes the delivery.
+    `FailDelivery`: its ledger index, where gateways share a store together with the number of the ledger. `lease` is
+    the fencing token of the delivery, to be handed back in `BookAttempt`; it rises when a gateway takes the delivery.
     """
 
     index: int
@@ -217,9 +218,9 @@ class Store(Protocol):
     def on_wakeup(self, wake: Callable[[frozenset[str]], None]) -> None:
         """Have `wake` called on the event loop with attended authorities for whom something lies ready here.
 
-        It was committed by another gateway, or its lease has lapsed: read `pending` from the beginning (an earlier place
-        may have been filled later) and `evidence` behind the cursor. It is a hint: there may be nothing after all, and
-        the engine asks the database itself every few seconds in case one was missed.
+        It was committed by another gateway, or its lease has lapsed: read `pending` from the beginning (an earlier
+        place may have been filled later) and `evidence` behind the cursor. It is a hint: there may be nothing after
+        all, and the engine asks the database itself every few seconds in case one was missed.
         """
         ...
 
@@ -268,4 +269,8 @@ class Store(Protocol):
 
     def spooled(self) -> int:
         """How many deliveries are owed in all."""
+        ...
+
+    def busy(self) -> CapacityError | None:
+        """Why new messages would be turned away right now, if they would."""
         ...

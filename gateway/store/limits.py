@@ -27,7 +27,7 @@ class WriterLimits(Struct, frozen=True, forbid_unknown_fields=True):
 class PostgresSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where PostgreSQL is and how long we wait for it; the password lies in a file of mode 0600 or a credential.
 
-    A delivery is leased for `lease_s` to the gateway that sends it, and is free `alive_s` after that gateway's last word.
+    A delivery is leased for `lease_s` to the gateway that sends it, and free `alive_s` after that gateway's last word.
     """
 
     dsn: str = ""

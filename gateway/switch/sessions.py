@@ -90,8 +90,12 @@ class Exchange:
             obstacles["draining"] = "connections move to other gateways; a new start takes them again"
         try:
             self._store.spooled()
+            busy = self._store.busy()
         except LedgerError as error:
             obstacles["store"] = str(error)
+        else:
+            if busy is not None:
+                obstacles["store"] = str(busy)
         return not obstacles, obstacles
 
     def peer(self, spki_sha256: str) -> Peer | None:

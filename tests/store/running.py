@@ -62,7 +62,7 @@ ENGINES: dict[str, Engine] = {"sqlite": sqlite}
 
 
 def postgres(server: PostgresServer) -> Engine:
-    """The engine for several gateways, in `server`: one schema for each path, as one directory for the embedded engine."""
+    """The engine for several gateways, in `server`: a schema for each path, as a directory for the embedded one."""
     schemas: dict[Path, str] = {}
 
     def open_store(

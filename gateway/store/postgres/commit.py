@@ -101,11 +101,7 @@ class Committer:
         return Outcome(
             committed=[self._committed(result, prepared, bases, booked) for result in prepared.results],
             checkpoint=extension.checkpoint if extension else None,
-            concerned=frozenset(names).union(
-                name
-                for name, leased in zip(batch.rows.deliveries[1], batch.rows.deliveries[6], strict=True)
-                if not leased
-            ),
+            concerned=_concerned(batch),
         )
 
     def _committed(self, result: Result, prepared: Prepared, bases: dict[str, int], booked: Sequence[int]) -> Committed:
@@ -128,6 +124,13 @@ class Committer:
 
     def _is_new(self, place: Place, first: int) -> bool:
         return place[0] == self.memory.log and place[1] >= first
+
+
+def _concerned(batch: Batch) -> frozenset[str]:
+    """Return who may be connected elsewhere and has something to hear: new evidence, what is free, what has ended."""
+    rows = batch.rows
+    free = (name for name, leased in zip(rows.deliveries[1], rows.deliveries[6], strict=True) if not leased)
+    return frozenset(rows.told).union(free, rows.endings[2])
 
 
 def _uses(batch: Batch) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Open a connection that may be trusted with a receipt: what the server is, and what it must be set to.
 
-Every setting here is one that silently turns "committed" into "perhaps" (reliability.md 4.4), so a start with a wrong one
-ends with its name and the remedy.
+Every setting here is one that silently turns "committed" into "perhaps" (reliability.md 4.4), so a start with a
+wrong one ends with its name and the remedy.
 """
 
 from collections.abc import Callable, Iterable
@@ -71,7 +71,7 @@ class Connection(Protocol):
         """Tell whether it was closed or lost."""
         ...
 
-    async def close(self, *, timeout: float | None = None) -> None:
+    async def close(self) -> None:
         """End it in order."""
         ...
 
@@ -128,7 +128,7 @@ async def connect(access: PostgresSettings, password: str | None, name: str, sta
                 "tcp_keepalives_interval": "2",
                 "tcp_keepalives_count": "3",
                 "tcp_user_timeout": "10000",
-                # Every statement of ours goes by an index; a table that was empty when a plan was made must not cost us that.
+                # Every statement of ours goes by an index, also where a table was empty when its plan was made.
                 "jit": "off",
                 "enable_seqscan": "off",
                 "enable_hashjoin": "off",

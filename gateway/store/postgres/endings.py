@@ -1,6 +1,6 @@
 """Deliveries: attempts, acknowledgements, failures, editions; the same steps as in the embedded engine.
 
-A delivery ends once (P-10), wherever it is said: of two gateways that end one at the same moment, the second looks again.
+A delivery ends once (P-10), wherever that is said: of two gateways that end one at a time, the second looks again.
 """
 
 from collections.abc import Iterator

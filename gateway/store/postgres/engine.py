@@ -1,8 +1,8 @@
 """The engine for several gateways: a `Store` in PostgreSQL, and nothing on this machine's disk.
 
 A thread with a loop of its own holds three connections: one that writes this gateway's ledger, one for reads, one that
-listens. The switch calls as it calls the embedded engine: `put` queues and returns; a read waits for its answer, at most
-`read_s` (ADR 0008 says what that costs).
+listens. The switch calls as it calls the embedded engine: `put` queues and returns; a read waits for its answer, at
+most `read_s` (ADR 0008 says what that costs).
 """
 
 import asyncio
@@ -86,9 +86,12 @@ class PostgresStore:
         """
         check(work)
         self._refuse_if_failed()
-        if isinstance(work, AdmitMessage) and work.decision.permitted:
-            if self._spooled >= self._limits.spooled_deliveries_max:
-                raise CapacityError("spooled deliveries", RETRY_SPOOL_S)
+        if (
+            self._spooled >= self._limits.spooled_deliveries_max
+            and isinstance(work, AdmitMessage)
+            and work.decision.permitted
+        ):
+            raise CapacityError("spooled deliveries", RETRY_SPOOL_S)
         self._engine.writer.put(work, size_bytes(work), essential=is_essential(work))
 
     def on_committed(self, report: Report) -> None:
@@ -136,6 +139,14 @@ class PostgresStore:
         """Return 0: the write-ahead log is the server's; for metrics."""
         return 0
 
+    def stored_bytes(self) -> int:
+        """Return how much all gateways together have stored; for metrics."""
+        return self._read(lambda reads, connection: reads.stored_bytes(connection))
+
+    def oldest_owed_at_ms(self) -> int | None:
+        """Return when the oldest message that is still owed to somebody was admitted; None if nothing is owed."""
+        return self._read(lambda reads, connection: reads.oldest_owed_at_ms(connection))
+
     def freeze(self, reason: str, note: bytes) -> None:
         """Sign nothing any more, now and at every start, until an operator reconciles.
 
@@ -169,12 +180,20 @@ class PostgresStore:
         size = self._checkpoint.size
         return self._read(lambda reads, connection: reads.tile(connection, size, level, number))
 
+    def scrub(self, number: int) -> bool:
+        """Look at the 256 entries of tile `number` again; False where no complete tile is: begin again at 0.
+
+        Raises:
+            VerificationError: an entry was changed; the text names it.
+        """
+        return self._read(lambda reads, connection: reads.scrub(connection, number))
+
     def facts(self, sources: Sequence[str], consents: Sequence[str]) -> Facts:
         """Return what is known of cited objects, with the sources of sources, at most 64."""
         return self._read(lambda reads, connection: reads.facts(connection, sources, consents))
 
     def pending(self, recipient: str, after: tuple[int, int] | None, limit: int) -> list[Pending]:
-        """Return deliveries owed to `recipient` that no other gateway holds, by urgency and age, from beyond `after`."""
+        """Return deliveries owed to `recipient` that no other gateway holds, by urgency, then age, after `after`."""
         return self._read(lambda reads, connection: reads.pending(connection, recipient, after, limit))
 
     def pending_recipients(self) -> list[str]:

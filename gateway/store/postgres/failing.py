@@ -1,4 +1,4 @@
-"""What goes wrong between us and the server, sorted: it is away, it asks for another try, or we do not know any more."""
+"""What goes wrong between us and the server, sorted: it is away, or we do not know our own state any more."""
 
 import asyncpg
 

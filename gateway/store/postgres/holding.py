@@ -1,8 +1,8 @@
 """One ledger, one process: register it, hold it, and find out after a lost connection what has become of it.
 
-Two locks for two purposes. An advisory lock of the writer's session says whether somebody lives who writes this ledger; it
-goes with the session, however that ends. The `token` in the ledger's row is what makes it safe: every batch compares it,
-so a process that was replaced while it slept cannot write, whatever it believes.
+Two locks for two purposes. An advisory lock of the writer's session says whether somebody lives who writes this
+ledger; it goes with the session, however that ends. The `token` in the ledger's row is what makes it safe: every batch
+compares it, so a process that was replaced while it slept cannot write, whatever it believes.
 """
 
 import asyncio
@@ -29,7 +29,10 @@ NETWORK = (
     "INSERT INTO identity (name, value) VALUES ('network', $1)"
     " ON CONFLICT (name) DO UPDATE SET value = identity.value RETURNING value"
 )
-FIND = "SELECT number, origin, checkpoint_key, frozen_reason FROM log WHERE origin = $1 OR checkpoint_key = $2"
+FIND = (
+    "SELECT number, origin, checkpoint_key, frozen_reason, frozen_note FROM log"
+    " WHERE origin = $1 OR checkpoint_key = $2"
+)
 NEW_LOG = (
     "INSERT INTO log (number, origin, checkpoint_key, size, root, batch, token, answer, alive_until)"
     " SELECT coalesce(max(number) + 1, 0), $1, $2, 0, $3, 0, 0, '{}', now() FROM log RETURNING number"
@@ -88,11 +91,11 @@ async def register(connection: Connection, network: str, origin: str, key: Secre
             number = int(await connection.fetchval(NEW_LOG, origin, key.public, head.root))
             await connection.execute(NEW_CHECKPOINT, number, head.size, head.root, head.note)
             return number
-    for number, name, public, frozen in rows:
+    for _, name, public, frozen, note in rows:
         if name != origin:
             raise ConfigurationError(
                 f"the checkpoint-key of `{origin}` is that of ledger `{name}`: one key signs one ledger",
-                "give this gateway an origin and a checkpoint key of its own (`accord keys new`), listed in the directory",
+                "give this gateway an origin and a checkpoint key of its own, and list both in the directory",
             )
         if public != key.public:
             raise ConfigurationError(
@@ -103,7 +106,9 @@ async def register(connection: Connection, network: str, origin: str, key: Secre
         if frozen is not None:
             raise ConfigurationError(
                 f"the ledger `{origin}` is frozen: {frozen}",
-                "restore a newer copy of the database, then run `accord ledger reconcile`",
+                "restore a newer copy of the database, then run `accord ledger reconcile`"
+                if note
+                else "have every endpoint run `accord endpoint seen`, then `accord ledger reconcile --seen FILE ...`",
             )
     return int(rows[0][0])
 

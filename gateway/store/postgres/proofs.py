@@ -18,7 +18,6 @@ from gateway.store.sqlite.tiles import split
 T = TypeVar("T")
 
 TILES_REMEMBERED = 512
-NOTES_REMEMBERED = 256
 
 TILE = "SELECT hashes FROM tile WHERE log = $1 AND level = $2 AND number = $3"
 TILES = "SELECT hashes FROM tile WHERE log = $1 AND level = $2 AND number >= $3 AND number < $4 ORDER BY number"
@@ -26,22 +25,17 @@ LEAVES = "SELECT salt, record FROM entry WHERE log = $1 AND leaf >= $2 AND leaf 
 LINES = (
     "SELECT r.log, r.leaf, e.salt, e.record, c.size, c.note"
     " FROM unnest($1::smallint[], $2::bigint[]) AS r (log, leaf) JOIN entry AS e USING (log, leaf)"
-    " JOIN LATERAL (SELECT size, note FROM checkpoint WHERE log = r.log AND size > r.leaf ORDER BY size LIMIT 1) AS c ON true"
+    " CROSS JOIN LATERAL (SELECT size, note FROM checkpoint WHERE log = r.log AND size > r.leaf"
+    " ORDER BY size LIMIT 1) AS c"
 )
 
 
-class _MissingTile(Exception):
+class _MissingTileError(Exception):
     def __init__(self, level: int, number: int, width: int) -> None:
         super().__init__(level, number)
         self.level = level
         self.number = number
         self.width = width
-
-
-class Line(tuple[bytes, bytes, int, bytes]):
-    """Salt, record, and the checkpoint that first covered the entry: its size and note."""
-
-    __slots__ = ()
 
 
 class Proofs:
@@ -59,7 +53,7 @@ class Proofs:
         while True:
             try:
                 return ask(read)
-            except _MissingTile as missing:
+            except _MissingTileError as missing:
                 await self._fetch(connection, log, missing)
 
     async def tile(self, connection: Connection, log: int, size: int, level: int, number: int) -> bytes:
@@ -68,7 +62,7 @@ class Proofs:
         while width > 0:
             try:
                 return self._remembered(log, size, level, number)
-            except _MissingTile as missing:
+            except _MissingTileError as missing:
                 await self._fetch(connection, log, missing)
         return b""
 
@@ -103,11 +97,11 @@ class Proofs:
         width = _width(size, level, number)
         hashes = self._tiles.get((log, level, number), b"")
         if len(hashes) < width * HASH_BYTES:
-            raise _MissingTile(level, number, width)
+            raise _MissingTileError(level, number, width)
         self._tiles.move_to_end((log, level, number))
         return hashes[: width * HASH_BYTES]
 
-    async def _fetch(self, connection: Connection, log: int, missing: _MissingTile) -> None:
+    async def _fetch(self, connection: Connection, log: int, missing: _MissingTileError) -> None:
         level, number = missing.level, missing.number
         first = number * TILE_WIDTH
         row = await connection.fetchval(TILE, log, level, number)

@@ -1,13 +1,12 @@
 """What the switch asks between commits: queries over committed state, on the engine's loop, one at a time.
 
-Nothing here holds a transaction open; a page of deliveries is one query, its receipts mostly come from remembered tiles.
+Nothing here holds a transaction open; a page of deliveries is one query, its receipts come from remembered tiles.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from gateway.crypto.canonical import decode
@@ -25,6 +24,7 @@ from gateway.store.interface import DeliveryStatus, MessageStatus, Pending
 from gateway.store.postgres.connecting import Connection
 from gateway.store.postgres.places import index_of, place_of
 from gateway.store.postgres.proofs import Proofs
+from gateway.store.postgres.scrubbing import scrub_tile
 from gateway.store.postgres.seen import Place
 from gateway.store.records import PERMITTED
 from gateway.store.sqlite.admission import id_bytes
@@ -37,11 +37,12 @@ _COVERED = (
     " CROSS JOIN LATERAL (SELECT c.size, c.note FROM checkpoint AS c"
     " WHERE c.log = e.log AND c.size > e.leaf ORDER BY c.size LIMIT 1) AS k"
 )
-OWED = (
+_OWED = (
     "SELECT d.log, d.leaf, d.recipient, d.position, d.urgency, d.expires_at_ms, d.attempts, d.lease,"
     " b.ciphertext, b.wraps, e.salt, e.record, e.object, e.signatures, k.size, k.note"
-    " FROM delivery AS d JOIN entry AS e USING (log, leaf) JOIN body AS b USING (log, leaf)" + _COVERED
+    " FROM delivery AS d JOIN entry AS e USING (log, leaf) JOIN body AS b USING (log, leaf)"
 )
+OWED = _OWED + _COVERED
 PENDING = OWED + (
     " WHERE d.outcome IS NULL AND d.recipient = $1 AND (d.urgency, d.at_ms, d.log, d.leaf) > ($2, $3, $4, $5)"
     " AND (d.holder IS NULL OR d.holder = $6 OR is_free(d.holder, d.leased_until))"
@@ -54,12 +55,19 @@ EXPIRED = OWED + (
 AT = "SELECT at_ms FROM delivery WHERE log = $1 AND leaf = $2 LIMIT 1"
 RECIPIENTS = (
     "WITH RECURSIVE r (name) AS (SELECT min(recipient) FROM delivery WHERE outcome IS NULL UNION ALL"
-    " SELECT (SELECT min(recipient) FROM delivery WHERE outcome IS NULL AND recipient > r.name) FROM r WHERE r.name IS NOT NULL)"
+    " SELECT (SELECT min(recipient) FROM delivery WHERE outcome IS NULL AND recipient > r.name)"
+    " FROM r WHERE r.name IS NOT NULL)"
     " SELECT name FROM r WHERE name IS NOT NULL"
 )
 COUNT_OWED = "SELECT count(*) FROM delivery WHERE outcome IS NULL"
-OLDEST = "SELECT min(at_ms) FROM (SELECT DISTINCT ON (recipient, urgency) at_ms FROM delivery WHERE outcome IS NULL ORDER BY recipient, urgency, at_ms) AS d"
-SIZE_BYTES = "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class AS c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+OLDEST = (
+    "SELECT min(at_ms) FROM (SELECT DISTINCT ON (recipient, urgency) at_ms FROM delivery"
+    " WHERE outcome IS NULL ORDER BY recipient, urgency, at_ms) AS d"
+)
+SIZE_BYTES = (
+    "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class AS c"
+    " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+)
 FIND = (
     "SELECT m.log, m.leaf, m.permitted, e.record, e.object FROM message AS m JOIN entry AS e USING (log, leaf)"
     " WHERE m.header_sha256 = $1"
@@ -76,11 +84,8 @@ EVIDENCE = (
     " JOIN entry AS s ON s.log = v.said_log AND s.leaf = v.said_leaf"
     " WHERE v.originator = $1 AND v.sequence > $2 ORDER BY v.sequence LIMIT $3"
 )
-MESSAGE = (
-    "SELECT e.log, e.leaf, e.salt, e.record, k.size, k.note FROM message AS m JOIN entry AS e USING (log, leaf)"
-    + _COVERED
-    + " WHERE m.originator = $1 AND m.id = $2"
-)
+_MESSAGE = "SELECT e.log, e.leaf, e.salt, e.record, k.size, k.note FROM message AS m JOIN entry AS e USING (log, leaf)"
+MESSAGE = _MESSAGE + _COVERED + " WHERE m.originator = $1 AND m.id = $2"
 DELIVERIES = (
     "SELECT d.recipient, d.outcome, d.attempts, x.record,"
     " (SELECT l.status FROM later AS l JOIN entry AS s ON s.log = l.said_log AND s.leaf = l.said_leaf"
@@ -127,6 +132,19 @@ class Reads:
     async def spooled(self, connection: Connection) -> int:
         """Count the deliveries that are owed, over all gateways."""
         return int(await connection.fetchval(COUNT_OWED))
+
+    async def scrub(self, connection: Connection, number: int) -> bool:
+        """Look at the entries of a tile of ours again."""
+        return await scrub_tile(connection, self._log, number)
+
+    async def stored_bytes(self, connection: Connection) -> int:
+        """Return the size of all tables and indexes."""
+        return int(await connection.fetchval(SIZE_BYTES) or 0)
+
+    async def oldest_owed_at_ms(self, connection: Connection) -> int | None:
+        """Return when the oldest message that is owed was admitted."""
+        oldest: int | None = await connection.fetchval(OLDEST)
+        return oldest
 
     async def facts(self, connection: Connection, sources: Sequence[str], consents: Sequence[str]) -> Facts:
         """Return what is known of cited objects, with the sources of sources, at most 64."""

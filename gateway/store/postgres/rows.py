@@ -120,7 +120,7 @@ class Rows(Struct):
 
 
 # Ledger, token, batch, size, two durations; then what `Rows.arguments` gives, in the order of the function.
-COMMIT = f"SELECT commit_batch({', '.join(f'${n + 1}' for n in range(6 + len(Rows().arguments(None, []))))})"  # noqa: S608
+COMMIT = f"SELECT commit_batch({', '.join(f'${n + 1}' for n in range(6 + len(Rows().arguments(None, []))))})"
 
 
 def add(columns: Columns, *values: Any) -> None:

@@ -38,7 +38,7 @@ MARGIN_S = 1.0
 
 FREEZE = (
     "UPDATE log SET frozen_reason = $2, frozen_note = $3"
-    " WHERE number = $1 AND (frozen_reason IS NULL OR length(frozen_note) = 0)"
+    " WHERE number = $1 AND (frozen_reason IS NULL OR coalesce(length(frozen_note), 0) = 0)"
 )
 
 Reported = Callable[[Sequence[Work], Outcome, int, float], None]
@@ -84,7 +84,7 @@ class Engine:
         self._origin = origin
         try:
             await self._open(network, origin, key, software)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  Whoever opens us is told, whatever it was.
             ready.set_exception(_explained(error))
             return
         ready.set_result(None)

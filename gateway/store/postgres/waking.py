@@ -26,8 +26,8 @@ PEERS = "SELECT count(*) FROM log WHERE alive_until > clock_timestamp() AND numb
 # Of the next deliveries in line, is there one that nobody holds? Those that we hold are under way.
 DUE = (
     "SELECT a.name FROM unnest($1::text[]) AS a (name) WHERE EXISTS ("
-    " SELECT 1 FROM (SELECT d.holder, d.leased_until FROM delivery AS d WHERE d.recipient = a.name AND d.outcome IS NULL"
-    " ORDER BY d.urgency, d.at_ms, d.log, d.leaf LIMIT 256) AS next"
+    " SELECT 1 FROM (SELECT d.holder, d.leased_until FROM delivery AS d"
+    " WHERE d.recipient = a.name AND d.outcome IS NULL ORDER BY d.urgency, d.at_ms, d.log, d.leaf LIMIT 256) AS next"
     " WHERE next.holder IS DISTINCT FROM $2 AND is_free(next.holder, next.leased_until))"
 )
 SEQUENCES = "SELECT name, sequence FROM originator WHERE name = ANY ($1)"

@@ -40,6 +40,7 @@ PAUSES_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 CONFLICTS_MAX = 50
 # What was put before a stop is committed if the database comes back within this time.
 STOP_S = 10.0
+CLOSE_S = 2.0
 
 HEARTBEAT = (
     "UPDATE log SET alive_until = clock_timestamp() + make_interval(secs => $3)"
@@ -133,7 +134,7 @@ class Writer:
         Raises:
             LedgerError: we do not know our own state any more.
         """
-        while not self._abandoned:
+        while True:
             batch = await self._collect()
             if self._abandoned:
                 return
@@ -151,16 +152,24 @@ class Writer:
             self._awake = False
             self._wake.clear()
             # Whoever put before the flag fell did not wake us.
-            if not queue:
-                try:
-                    async with asyncio.timeout(self._limits.postgres.alive_s / 4):
-                        await self._wake.wait()
-                except TimeoutError:
-                    return []
+            if not self._has_work() and not await self._woken():
+                return []
             self._awake = True
         if monotonic() - self._closed_at < PAUSE_S and not self._stopping and len(queue) < limits.batch_items_max:
             await asyncio.sleep(limits.batch_wait_ms / 1_000)
         return [queue.popleft() for _ in range(min(len(queue), limits.batch_items_max))]
+
+    def _has_work(self) -> bool:
+        return bool(self._queue)
+
+    async def _woken(self) -> bool:
+        """Wait for work; False when it is time for a sign of life."""
+        try:
+            async with asyncio.timeout(self._limits.postgres.alive_s / 4):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _commit(self, batch: list[tuple[Work, int]]) -> None:
         works = [work for work, _ in batch]
@@ -174,7 +183,7 @@ class Writer:
                 if prepared is None:
                     prepared = await self._committer.prepare(connection, works, assume=not conflicts)
                 answer = await self._ask(connection, prepared)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  `_wait_or_fail` raises what waiting cannot mend.
                 if state_of(error) == ASSUMPTION and conflicts < CONFLICTS_MAX:
                     prepared, conflicts = None, conflicts + 1
                     continue
@@ -226,7 +235,7 @@ class Writer:
             connection = await self._connected()
             async with asyncio.timeout(settings.commit_s):
                 ours = await connection.fetchval(HEARTBEAT, held.number, held.token, settings.alive_s)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  `_wait_or_fail` raises what waiting cannot mend.
             self._wait_or_fail(error)
             await asyncio.sleep(PAUSES_S[2])
             return
@@ -264,6 +273,7 @@ class Writer:
         """Give the ledger back to whoever opens it next."""
         if self._connection is not None:
             try:
-                await self._connection.close(timeout=2)
+                async with asyncio.timeout(CLOSE_S):
+                    await self._connection.close()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 self._connection.terminate()

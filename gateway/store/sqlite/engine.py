@@ -16,10 +16,10 @@ from gateway.domain.errors import CapacityError, ConfigurationError, LedgerError
 from gateway.domain.facts import Facts
 from gateway.domain.receipt import Checkpoint
 from gateway.domain.session import Evidence
-from gateway.domain.statement import ConsentRevocation
+from gateway.store.asked import check, is_essential, size_bytes
 from gateway.store.data_directory import claim
 from gateway.store.frozen import freeze, refuse_frozen
-from gateway.store.interface import Acknowledge, AdmitMessage, AdmitStatement, Committed, MessageStatus, Pending, Work
+from gateway.store.interface import AdmitMessage, Committed, MessageStatus, Pending, Work
 from gateway.store.ledger import Ledger, begin, newest_first, resume
 from gateway.store.limits import StoreLimits
 from gateway.store.records import Recorder
@@ -29,6 +29,7 @@ from gateway.store.sqlite.commit import CHECKPOINT, Committer, Outcome
 from gateway.store.sqlite.connection import open_for_reading, open_for_writing, read_number
 from gateway.store.sqlite.lookup import record_at
 from gateway.store.sqlite.migrate import migrate
+from gateway.store.sqlite.oldest import oldest_owed_at_ms
 from gateway.store.sqlite.reads import Reads
 from gateway.store.sqlite.tiles import READ_LEAVES, READ_TILE
 from gateway.store.sqlite.writer import Writer
@@ -38,8 +39,6 @@ SPOOL = "spool"
 MIGRATIONS = "gateway.store.sqlite.migrations"
 # "ACRD": tells `file` and us whose database this is.
 APPLICATION_ID = 0x41435244
-# What an item adds beside its own bytes: record, salt, checkpoint, identity.
-RECORD_SHARE_BYTES = 1_536
 RETRY_SPOOL_S = 10
 
 LIVE_BODIES = "SELECT DISTINCT slot, ciphertext_bytes + wraps_bytes FROM delivery WHERE outcome IS NULL"
@@ -107,23 +106,14 @@ class SqliteStore:
             CapacityError: queue, spool, write-ahead log or disk watermark; nothing was taken.
             LedgerError: the store has latched a failure.
         """
-        essential = not isinstance(work, AdmitMessage | AdmitStatement)
-        if isinstance(work, AdmitMessage):
-            _check_message(work)
-            if self._spooled >= self._limits.spooled_deliveries_max and work.decision.permitted:
-                raise CapacityError("spooled deliveries", RETRY_SPOOL_S)
-            size_bytes = work.message.size_bytes + RECORD_SHARE_BYTES
-        elif isinstance(work, AdmitStatement):
-            # A revocation stops messages; it must not be stopped by a disk that fills.
-            essential = isinstance(work.statement.value, ConsentRevocation)
-            if work.against != work.statement.authority and work.decision.permitted:
-                raise ValueError("a statement shown by another authority cannot be permitted")
-            size_bytes = len(work.statement.raw) + RECORD_SHARE_BYTES
-        elif isinstance(work, Acknowledge):
-            size_bytes = len(work.raw) + sum(len(item.evidence) for item in work.items) + RECORD_SHARE_BYTES
-        else:
-            size_bytes = RECORD_SHARE_BYTES
-        self._writer.put(work, size_bytes, essential=essential)
+        check(work)
+        if (
+            self._spooled >= self._limits.spooled_deliveries_max
+            and isinstance(work, AdmitMessage)
+            and work.decision.permitted
+        ):
+            raise CapacityError("spooled deliveries", RETRY_SPOOL_S)
+        self._writer.put(work, size_bytes(work), essential=is_essential(work))
 
     def on_committed(self, report: Report) -> None:
         """Have `report` called on the event loop, once a batch, in the order of `put`."""
@@ -166,6 +156,14 @@ class SqliteStore:
     def log_bytes(self) -> int:
         """Return the size of the write-ahead log at its last check; for metrics."""
         return self._writer.log_bytes()
+
+    def stored_bytes(self) -> int:
+        """Return the size of the database file; for metrics."""
+        return (self._directory.path / DATABASE).stat().st_size
+
+    def oldest_owed_at_ms(self) -> int | None:
+        """Return when the oldest message that is still owed was admitted: a scan, for a thread of its own."""
+        return oldest_owed_at_ms(self._directory.path / DATABASE)
 
     def freeze(self, reason: str, note: bytes) -> None:
         """Sign nothing any more, now and at every start, until an operator reconciles.
@@ -255,16 +253,6 @@ class SqliteStore:
 
     def _latched(self, failure: LedgerError) -> None:
         self._failed(failure)
-
-
-def _check_message(work: AdmitMessage) -> None:
-    """Refuse what no caller may ask: these are mistakes of ours, caught before they reach the disk."""
-    if work.against != work.message.header.originator and work.decision.permitted:
-        raise ValueError("a message shown by another authority cannot be permitted")
-    if work.reused.permitted or (work.otherwise is not None and work.otherwise.permitted):
-        raise ValueError("`reused` and `otherwise` are refusals")
-    if work.consents and work.otherwise is None:
-        raise ValueError("a message that rests on consents needs `otherwise`")
 
 
 def _recover(

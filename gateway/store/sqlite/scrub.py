@@ -5,6 +5,7 @@ that they stand for, and the tile's place in the one above.
 """
 
 import sqlite3
+from collections.abc import Sequence
 
 from gateway.crypto.canonical import decode
 from gateway.crypto.digests import encode_base64url, sha256
@@ -27,8 +28,22 @@ def scrub_tile(connection: sqlite3.Connection, number: int) -> bool:
     row = connection.execute(READ_TILE, (0, number)).fetchone()
     if row is None:
         return False
-    stored, first = row[0], number * TILE_WIDTH
+    first = number * TILE_WIDTH
     entries = connection.execute(ENTRIES, (first, first + TILE_WIDTH)).fetchall()
+    above = connection.execute(READ_TILE, (1, number // TILE_WIDTH)).fetchone()
+    compare_tile(number, row[0], entries, None if above is None else above[0])
+    return True
+
+
+def compare_tile(
+    number: int, stored: bytes, entries: Sequence[tuple[int, bytes, bytes, bytes | None]], above: bytes | None
+) -> None:
+    """Return if the entries (leaf, salt, record, object) are those of tile `number`, and that has its place in `above`.
+
+    Raises:
+        VerificationError: something was changed; the text names the leaf.
+    """
+    first = number * TILE_WIDTH
     if len(entries) != TILE_WIDTH:
         raise VerificationError(f"leaf {first}: its tile has entries that are missing")
     for leaf, salt, record, object_ in entries:
@@ -36,11 +51,9 @@ def scrub_tile(connection: sqlite3.Connection, number: int) -> bool:
         if leaf_hash(leaf_data(salt, record)) != stored[start : start + HASH_BYTES]:
             raise VerificationError(f"leaf {leaf}: it is not the one in its tile")
         _check_object(leaf, record, object_)
-    above = connection.execute(READ_TILE, (1, number // TILE_WIDTH)).fetchone()
     start = number % TILE_WIDTH * HASH_BYTES
-    if above is not None and above[0][start : start + HASH_BYTES] != root(split(stored)):
+    if above is not None and above[start : start + HASH_BYTES] != root(split(stored)):
         raise VerificationError(f"tile {number} of leaf {first} on is not the one in the tile above")
-    return True
 
 
 def _check_object(leaf: int, raw: bytes, object_: bytes | None) -> None:

@@ -187,13 +187,6 @@ CREATE TABLE evidence (
     PRIMARY KEY (originator, sequence)
 );
 
--- Who is connected where, as each gateway says of itself; only to know whom a commit concerns elsewhere.
-CREATE TABLE attendance (
-    log       smallint NOT NULL,
-    authority text NOT NULL,
-    PRIMARY KEY (log, authority)
-);
-
 -- One batch, in one round trip and one transaction. What the gateway assumed when it made the batch is checked here, under
 -- locks; where an assumption does not hold (AC001) nothing is written, and the gateway looks again. AC002: another process
 -- has the ledger. AC003: the ledger is not where its gateway left it. A batch that is there already only repeats its answer:
