@@ -22,6 +22,7 @@ from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
 from gateway.app.notify import notify, watchdog_s
 from gateway.app.observing import keep_sampling, keep_scrubbing, keep_timing, observer, tell_certificates, tell_edition
+from gateway.app.storing import open_store
 from gateway.app.trusted import Refused, TrustedDirectory
 from gateway.crypto.digests import decode_base64url
 from gateway.domain.directory import Directory
@@ -34,7 +35,6 @@ from gateway.policy.decide import Judge
 from gateway.settings.gateway import GatewaySettings
 from gateway.settings.source import load
 from gateway.store.interface import RecordEdition
-from gateway.store.sqlite.engine import SqliteStore
 from gateway.switch.history import History
 from gateway.switch.in_force import InForce
 from gateway.switch.sessions import Exchange
@@ -87,13 +87,14 @@ class GatewayProcess:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
-        self._store = self._open_store(loop)
+        self._opened = open_store(self._settings, self._key, f"accord/{self._version}", loop, self._fail)
+        self._store = self._opened.store
         try:
             self._trusted.keep()
             self._exchange = self._build_exchange()
             await self._serve(loop)
         finally:
-            await self._store.close()
+            await self._opened.close()
         self._log.info("stopped", exit_code=0)
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -114,8 +115,8 @@ class GatewayProcess:
                         ("expire", keep_expiring(self._exchange)),
                         ("review", review_spool(self._exchange, self._store)),
                         ("edition", self._keep_looking()),
-                        ("sample", keep_sampling(self._metrics, self._store, self._settings)),
-                        ("scrub", keep_scrubbing(self._metrics, self._store)),
+                        ("sample", keep_sampling(self._metrics, self._opened, self._settings)),
+                        ("scrub", keep_scrubbing(self._metrics, self._opened)),
                         ("lag", keep_timing(self._metrics)),
                         ("drain", self._drain_when_asked(links, mqtt)),
                         ("watchdog", _keep_alive()),
@@ -157,19 +158,6 @@ class GatewayProcess:
         notify("STATUS=draining")
         await links.drain()
         self._log.info("drained", connections_n=self._exchange.connections())
-
-    def _open_store(self, loop: asyncio.AbstractEventLoop) -> SqliteStore:
-        identity = self._settings.gateway
-        return SqliteStore(
-            Path(identity.data_folder),
-            network=identity.network,
-            origin=identity.origin,
-            key=self._key,
-            software=f"accord/{self._version}",
-            limits=self._settings.store,
-            loop=loop,
-            failed=self._fail,
-        )
 
     def _build_exchange(self) -> Exchange:
         identity = self._settings.gateway

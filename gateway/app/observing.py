@@ -6,11 +6,11 @@ from pathlib import Path
 
 from gateway.app import pki
 from gateway.app.clock import wall_ms
+from gateway.app.storing import GatewayStore, Opened
 from gateway.domain.directory import Directory
+from gateway.domain.errors import CapacityError
 from gateway.settings.gateway import GatewaySettings
 from gateway.store.data_directory import free_bytes
-from gateway.store.sqlite.engine import DATABASE, SqliteStore
-from gateway.store.sqlite.oldest import oldest_owed_at_ms
 from gateway.store.verdict import VerificationError
 from gateway.switch.outcomes import Outcomes
 from gateway.telemetry.logs import get_logger
@@ -22,7 +22,7 @@ LAG_S = 0.25
 SCRUB_S = 1.0
 
 
-def observer(metrics: Metrics, store: SqliteStore) -> Callable[[Outcomes], None]:
+def observer(metrics: Metrics, store: GatewayStore) -> Callable[[Outcomes], None]:
     """Return what the exchange calls once a committed batch."""
 
     def observe(outcomes: Outcomes) -> None:
@@ -54,30 +54,33 @@ def tell_certificates(metrics: Metrics, settings: GatewaySettings) -> None:
         metrics.certificate_not_after_timestamp_seconds[role].set(until.timestamp())
 
 
-async def keep_sampling(metrics: Metrics, store: SqliteStore, settings: GatewaySettings) -> None:
+async def keep_sampling(metrics: Metrics, opened: Opened, settings: GatewaySettings) -> None:
     """Publish sizes and ages; ends by cancellation."""
-    database = Path(settings.gateway.data_folder) / DATABASE
+    store, folder = opened.store, Path(settings.gateway.data_folder)
     metrics.disk_watermark_bytes.set(settings.store.writer.disk_free_bytes_min)
     while True:
         metrics.queue_depth.set(store.spooled())
         metrics.wal_bytes.set(store.log_bytes())
-        metrics.store_bytes.set(database.stat().st_size)
-        metrics.disk_free_bytes.set(free_bytes(database.parent))
+        metrics.store_bytes.set(opened.stored_bytes())
+        metrics.disk_free_bytes.set(free_bytes(folder))
         metrics.ledger_size.set(store.checkpoint().size)
-        oldest_at_ms = await asyncio.to_thread(oldest_owed_at_ms, database)
+        oldest_at_ms = await opened.oldest_owed_at_ms()
         age_s = 0.0 if oldest_at_ms is None else max(0.0, (wall_ms() - oldest_at_ms) / 1000)
         metrics.oldest_undelivered_age_seconds.set(age_s)
         await asyncio.sleep(SAMPLE_S)
 
 
-async def keep_scrubbing(metrics: Metrics, store: SqliteStore) -> None:
+async def keep_scrubbing(metrics: Metrics, opened: Opened) -> None:
     """Read the ledger again, a tile a time, round and round; what was changed is told with its leaf (D5, O1)."""
     log = get_logger("ledger")
     tile = 0
     while True:
         await asyncio.sleep(SCRUB_S)
         try:
-            tile = tile + 1 if store.scrub(tile) else 0
+            tile = tile + 1 if opened.scrub(tile) else 0
+        except CapacityError:
+            # The database is away; what is stored there is looked at when it is back.
+            continue
         except VerificationError as error:
             # The alarm is for a person: what is stored stays as it is, as evidence, and other entries are sound.
             metrics.ledger_verify_failures.inc()

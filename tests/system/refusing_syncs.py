@@ -1,4 +1,4 @@
-"""Run `accord` in a process for which, from SIGUSR1 on, the kernel fails every sync: the disk is dying.
+"""Run `accord` in a process for which, from SIGUSR2 on, the kernel fails every sync: the disk is dying.
 
 The filter is the kernel's own (seccomp), so that neither our code nor SQLite is changed for it.
 """
@@ -47,5 +47,5 @@ def refuse_syncs(*_: object) -> None:
 if __name__ == "__main__":
     from gateway.cli.main import main
 
-    signal.signal(signal.SIGUSR1, refuse_syncs)
+    signal.signal(signal.SIGUSR2, refuse_syncs)
     main()

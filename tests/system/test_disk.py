@@ -82,7 +82,7 @@ def _refuse_growth(house: House, gateway: Running) -> None:
 def _refuse_syncs(_: House, gateway: Running) -> None:
     if platform.machine() not in NUMBERS:
         pytest.skip(f"no numbers of system calls for `{platform.machine()}`: syncs cannot be refused")
-    gateway.signal(signal.SIGUSR1)
+    gateway.signal(signal.SIGUSR2)
 
 
 @pytest.mark.parametrize(

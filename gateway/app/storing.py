@@ -1,0 +1,156 @@
+"""Which store the settings ask for, opened; and what the process asks of every engine beside `store.interface`.
+
+With PostgreSQL the data folder holds the accepted editions and the lock by which a second process with the same
+settings is refused, and nothing else.
+"""
+
+import asyncio
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from gateway.crypto.keys import SecretKey
+from gateway.domain.errors import CapacityError, ConfigurationError, LedgerError
+from gateway.settings.gateway import GatewaySettings
+from gateway.settings.source import read_secret
+from gateway.store.data_directory import DataDirectory, claim
+from gateway.store.frozen import refuse_frozen
+from gateway.store.interface import Store
+from gateway.store.sqlite.engine import DATABASE, SqliteStore
+from gateway.store.sqlite.oldest import oldest_owed_at_ms
+
+
+class GatewayStore(Store, Protocol):
+    """A store with what the process around it needs to know."""
+
+    async def close(self) -> None:
+        """Commit what is queued, then let everything go."""
+        ...
+
+    @property
+    def failure(self) -> LedgerError | None:
+        """Why the store has stopped, if it has."""
+        ...
+
+    def busy(self) -> CapacityError | None:
+        """Return why new messages would be turned away right now, if they would."""
+        ...
+
+    def commit_s(self) -> float:
+        """Return the seconds that the newest reported commit took."""
+        ...
+
+    def log_bytes(self) -> int:
+        """Return the size of a write-ahead log of our own."""
+        ...
+
+    def freeze(self, reason: str, note: bytes) -> None:
+        """Sign nothing any more, now and at every start, until an operator reconciles."""
+        ...
+
+
+class Opened:
+    """A store, what of it lies on our own disk, and the lock on the data folder where the engine does not hold it."""
+
+    def __init__(
+        self,
+        store: GatewayStore,
+        *,
+        database: Path | None = None,
+        scrub: Callable[[int], bool] = lambda _: False,
+        held: DataDirectory | None = None,
+    ) -> None:
+        """Keep `held` until `close`; `database` is the file of the embedded engine, `scrub` looks at a tile of it."""
+        self.store = store
+        self.scrub = scrub
+        self._database = database
+        self._held = held
+
+    async def oldest_owed_at_ms(self) -> int | None:
+        """Return since when the oldest delivery is owed; None: nothing is, or it cannot be asked now."""
+        if self._database is not None:
+            return await asyncio.to_thread(oldest_owed_at_ms, self._database)
+        return None
+
+    def stored_bytes(self) -> int:
+        """Return how many bytes the store takes on our own disk."""
+        return 0 if self._database is None else self._database.stat().st_size
+
+    async def close(self) -> None:
+        """Close the store, then give the data folder back."""
+        await self.store.close()
+        if self._held is not None:
+            self._held.close()
+
+
+def open_store(
+    settings: GatewaySettings,
+    key: SecretKey,
+    software: str,
+    loop: AbstractEventLoop,
+    failed: Callable[[LedgerError], None],
+) -> Opened:
+    """Return the store of these settings; `failed` is called at most once, when it has latched.
+
+    Raises:
+        ConfigurationError: data folder, server, its settings or the ledger are not fit; the text has the remedy.
+        CapacityError: the server is away.
+        LedgerError: what is stored does not lead to the checkpoint that was signed last.
+    """
+    identity, limits = settings.gateway, settings.store
+    path = Path(identity.data_folder)
+    if limits.engine == "sqlite":
+        store = SqliteStore(
+            path,
+            network=identity.network,
+            origin=identity.origin,
+            key=key,
+            software=software,
+            limits=limits,
+            loop=loop,
+            failed=failed,
+        )
+        return Opened(store, database=path / DATABASE, scrub=store.scrub)
+    held = claim(path)
+    try:
+        refuse_frozen(path)
+        return Opened(_open_shared(settings, key, software, loop, failed), held=held)
+    except BaseException:
+        held.close()
+        raise
+
+
+def _open_shared(
+    settings: GatewaySettings,
+    key: SecretKey,
+    software: str,
+    loop: AbstractEventLoop,
+    failed: Callable[[LedgerError], None],
+) -> GatewayStore:
+    try:
+        from gateway.store.postgres.engine import PostgresStore
+    except ImportError:
+        raise ConfigurationError(
+            "`store.engine` is `postgres`, and `asyncpg` is not installed", "install accord[postgres]"
+        ) from None
+    return PostgresStore(
+        password=read_password(settings),
+        network=settings.gateway.network,
+        origin=settings.gateway.origin,
+        key=key,
+        software=software,
+        limits=settings.store,
+        loop=loop,
+        failed=failed,
+    )
+
+
+def read_password(settings: GatewaySettings) -> str | None:
+    """Return the password for PostgreSQL, None where the server asks for none.
+
+    Raises:
+        ConfigurationError: its file is missing or open to others.
+    """
+    file = settings.store.postgres.password_file
+    return None if file is None else read_secret(Path(file), "database password").decode().rstrip("\r\n")
