@@ -85,6 +85,8 @@ def trial_of(case: CaseSource, base: Federation, shipped: Law) -> tuple[Judge, T
         at_ms=at_ms,
         expected=None if case.expect == "permit" else tuple(case.expect),
         flags=case.flags,
+        records=case.records,
+        about=case.about,
     )
     return Judge(directory, law), trial
 

@@ -13,7 +13,7 @@ from msgspec import structs
 from gateway.crypto.digests import decode_base64url, encode_base64url, key_id, sha256
 from gateway.domain.agreement import Agreement, Amendment
 from gateway.domain.clause import Renewal
-from gateway.domain.directory import Directory, Edition, Grant, Grants, LawEntry, ListedKey
+from gateway.domain.directory import Block, Directory, Edition, Grant, Grants, LawEntry, ListedKey
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.names import Role
 from gateway.policy.agreements import Law
@@ -155,7 +155,7 @@ def _source(
             )
             for each in listed
         ),
-        blocks=federation.blocks,
+        blocks=tuple(Block(**structs.asdict(each)) for each in federation.blocks),
     )
 
 

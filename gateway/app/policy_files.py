@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.domain.errors import ConfigurationError
-from gateway.settings.policy_tests import CaseSource, Federation, PolicyTests
+from gateway.settings.policy_tests import CaseSource, Federation, MessageSource, PolicyTests
 from gateway.settings.source import read_bytes, refuse_unknown
 
 FEDERATION = "federation.toml"
@@ -47,13 +47,18 @@ def read_tests(path: Path) -> PolicyTests:
     cases = table["case"]
     if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
         raise ConfigurationError(f"{path}: `case` is no list of tables", "write `[[case]]`, with two brackets")
-    read = tuple(_case(path, number, case) for number, case in enumerate(cases, 1))
+    common = table.get("message", {})
+    if not isinstance(common, dict):
+        raise ConfigurationError(f"{path}: `message` is no table", "write `[message]`, or take it out")
+    refuse_unknown(f"{path}: [message]", common, MessageSource)
+    whole = [_with_common(case, table.get("at"), common) for case in cases]
+    read = tuple(_case(path, number, case) for number, case in enumerate(whole, 1))
     titles = [case.title for case in read]
     double = next((title for title in titles if titles.count(title) > 1), None)
     if double is not None:
         raise ConfigurationError(f"{path}: two cases are called `{double}`", "give each its own title")
     # The cases were read one by one, so that a mistake names its case; here they are known to be right.
-    rest = _converted(str(path), {**table, "case": cases[:1]}, PolicyTests)
+    rest = _converted(str(path), {**table, "case": whole[:1]}, PolicyTests)
     return msgspec.structs.replace(rest, cases=read)
 
 
@@ -66,6 +71,13 @@ def read_federation(path: Path) -> Federation:
     return _converted(str(path), _parse(path), Federation)
 
 
+def _with_common(case: dict[str, Any], at: Any, common: dict[str, Any]) -> dict[str, Any]:
+    """Return a case with what the file says for every case; what the case says itself counts."""
+    own = case.get("message", {})
+    merged = {**common, **own} if isinstance(own, dict) else own
+    return {**({} if at is None else {"at": at}), **case, "message": merged}
+
+
 def _case(path: Path, number: int, table: dict[str, Any]) -> CaseSource:
     title = table.get("title")
     place = f"{path}: case {number}" + (f" `{title}`" if isinstance(title, str) else "")
@@ -75,7 +87,8 @@ def _case(path: Path, number: int, table: dict[str, Any]) -> CaseSource:
 def _parse(path: Path) -> dict[str, Any]:
     raw = read_bytes(path, "file")
     try:
-        return {key: _timed(value) for key, value in tomllib.loads(raw.decode()).items()}
+        table: dict[str, Any] = _timed(tomllib.loads(raw.decode()))
+        return table
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(f"`{path}` is no TOML: {str(error).lower()}", "mend that line") from None
 

@@ -1,15 +1,15 @@
 """The files of policy tests: what a lawyer writes, and the federation it happens in (docs/policy-tests.md)."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from gateway.domain.agreement import Capability, Counting
-from gateway.domain.directory import Block, Channel, LinkKind, Office
+from gateway.domain.directory import Channel, LinkKind, Office
 from gateway.domain.label import Level, ThirdParty
 from gateway.domain.message import Urgency
-from gateway.domain.names import AuthorityId, Code, Text
+from gateway.domain.names import AuthorityId, Code, PartyId, Text
 from gateway.settings.directory import AdherenceSource, AuthoritySource, GrantSource, PartySource
 
 Title = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -39,6 +39,19 @@ class NamedSignatory(Struct, frozen=True, forbid_unknown_fields=True):
     towards: tuple[AuthorityId, ...] = ()
 
 
+class BlockSource(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a State's own law or another of its treaties keeps back; a list that is left out limits nothing."""
+
+    party: PartyId
+    law: Text
+    directions: Annotated[tuple[Literal["send", "receive"], ...], Meta(min_length=1)] = ("receive", "send")
+    kinds: tuple[Code, ...] = ()
+    subjects: tuple[Code, ...] = ()
+    purposes: tuple[Code, ...] = ()
+    categories: tuple[Code, ...] = ()
+    parties: tuple[PartyId, ...] = ()
+
+
 class RevokedAuthority(Struct, frozen=True, forbid_unknown_fields=True):
     """An authority that is believed no more."""
 
@@ -54,7 +67,7 @@ class Federation(Struct, frozen=True, forbid_unknown_fields=True):
     channels: tuple[Channel, ...] = ()
     endpoints: tuple[NamedEndpoint, ...] = ()
     signatories: tuple[NamedSignatory, ...] = ()
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[BlockSource, ...] = ()
     grants: tuple[GrantSource, ...] = ()
     revocations: tuple[RevokedAuthority, ...] = ()
 
@@ -174,12 +187,18 @@ class LinkSource(Struct, frozen=True, forbid_unknown_fields=True):
 class CaseSource(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"sources": "source", "consents": "consent"}
 ):
-    """One case: a day, a message, and what must come of it."""
+    """One case: a day, a message, and what must come of it.
+
+    `records` are rule ids that must be noted in the explanation; `about` says which rules a case shows, beside those
+    it expects.
+    """
 
     title: Title
     at: datetime
     expect: Literal["permit"] | Annotated[tuple[str, ...], Meta(min_length=1)]
     flags: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     message: MessageSource
     directory: Changes = Changes()
     law: tuple[LawChange, ...] = ()
@@ -188,9 +207,14 @@ class CaseSource(
     link: LinkSource | None = None
 
 
-class PolicyTests(Struct, frozen=True, forbid_unknown_fields=True, rename={"cases": "case"}):
-    """A whole file. `federation` names the file of the federation, from this file's folder."""
+class PolicyTests(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"cases": "case"}):
+    """A whole file. `at` and `message` are what every case says that does not say otherwise.
+
+    `federation` names the file of the federation, from this file's folder.
+    """
 
     cases: Annotated[tuple[CaseSource, ...], Meta(min_length=1)]
     title: Title = "Policy tests"
     federation: str = "federation.toml"
+    at: datetime | None = None
+    message: dict[str, Any] = {}
