@@ -19,10 +19,13 @@ NO_WATERMARK = {"disk_free_bytes_min": 0}
 class Counter:
     """A writer whose work is numbers: each is a row, a negative one fails."""
 
-    def __init__(self, path: Path, limits: WriterLimits, apply: Callable[..., int] | None = None) -> None:
+    def __init__(
+        self, path: Path, limits: WriterLimits, apply_on_loop: bool, apply: Callable[..., int] | None = None
+    ) -> None:
         self.path = path / "numbers.db"
         self.batches: list[list[int]] = []
-        self.settled = 0
+        self.written = 0
+        self.erased = 0
         self.failed: asyncio.Future[LedgerError] = asyncio.get_running_loop().create_future()
         connection = open_for_writing(self.path, 7)
         connection.execute("CREATE TABLE IF NOT EXISTS number (value INTEGER NOT NULL CHECK (value >= 0), filler BLOB)")
@@ -34,7 +37,8 @@ class Counter:
             self.failed.set_result,
             limits,
             asyncio.get_running_loop(),
-            self.settle,
+            beside=self,
+            apply_on_loop=apply_on_loop,
         )
 
     def apply(self, connection: sqlite3.Connection, works: Sequence[int]) -> int:
@@ -44,9 +48,14 @@ class Counter:
         )
         return len(works)
 
-    def settle(self) -> None:
-        """Count the commits."""
-        self.settled += 1
+    def write(self) -> None:
+        """Count the commits that begin; the one before has erased what it ended."""
+        assert self.written == self.erased
+        self.written += 1
+
+    def erase(self) -> None:
+        """Count the commits that ended."""
+        self.erased += 1
 
     def rows(self) -> list[int]:
         """What a reader sees now."""
@@ -60,13 +69,13 @@ class Counter:
                 await asyncio.sleep(0.002)
 
 
-@pytest.fixture
-async def opened(tmp_path: Path) -> AsyncIterator[Callable[..., Counter]]:
+@pytest.fixture(params=[False, True], ids=["on-the-thread", "on-the-loop"])
+async def opened(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Counter]]:
     """Make counters; close them at the end."""
     counters: list[Counter] = []
 
     def make(apply: Callable[..., int] | None = None, **limits: int) -> Counter:
-        counters.append(Counter(tmp_path, WriterLimits(**(NO_WATERMARK | limits)), apply))
+        counters.append(Counter(tmp_path, WriterLimits(**(NO_WATERMARK | limits)), request.param, apply))
         return counters[-1]
 
     yield make
@@ -83,7 +92,7 @@ async def test_items_put_together_are_committed_together_in_order(opened: Callab
 
     assert [number for batch in counter.batches for number in batch] == list(range(450)) == counter.rows()
     assert max(map(len, counter.batches)) == 200
-    assert (len(counter.batches) <= 4, counter.settled) == (True, len(counter.batches))
+    assert (len(counter.batches) <= 4, counter.written) == (True, len(counter.batches))
 
 
 async def test_lone_item_does_not_wait_for_company(opened: Callable[..., Counter]) -> None:

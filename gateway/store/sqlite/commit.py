@@ -36,7 +36,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Committer:
-    """Applies batches; owned by the writer thread."""
+    """Applies batches, inside the transaction that the writer has begun."""
 
     def __init__(self, connection: sqlite3.Connection, ledger: Ledger, recorder: Recorder, memory: Memory) -> None:
         """Go on from what the database holds."""
@@ -46,20 +46,15 @@ class Committer:
         self._receipts = Receipts(connection, Tiles(connection))
 
     def apply(self, connection: sqlite3.Connection, works: Sequence[Work]) -> Outcome:
-        """Write everything that `works` mean, bodies first and durably; the caller commits the rest."""
+        """Write everything that `works` mean; the caller makes new bodies durable, then commits."""
         batch = Batch(connection, self._ledger, self._recorder, self._memory, len(works))
         results = [_step(batch, work) for work in works]
         batch.flush()
         extension = self._extend(connection, batch)
-        batch.spool.write()
         return Outcome(
             committed=[self._committed(result, extension) for result in results],
             checkpoint=extension.checkpoint if extension else None,
         )
-
-    def settle(self) -> None:
-        """After the commit: destroy the bodies whose last delivery it ended."""
-        self._memory.spool.erase()
 
     def _extend(self, connection: sqlite3.Connection, batch: Batch) -> Extension | None:
         if not batch.lines:

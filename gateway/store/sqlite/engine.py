@@ -95,7 +95,8 @@ class SqliteStore:
             self._latched,
             limits.writer,
             loop,
-            self._committer.settle,
+            beside=memory.spool,
+            apply_on_loop=True,
         )
         self._spool_file = memory.spool
 

@@ -1,8 +1,12 @@
 """One thread, one connection, many items to a commit.
 
-The event loop puts work; the thread takes what has come together, has it applied in one transaction, commits
-with fsync and reports the whole batch in one call on the loop. It knows nothing of what the work is, so that
-gateway, endpoint and central node share it.
+The event loop puts work. What has come together is applied in one transaction, which the thread commits with fsync,
+and the whole batch is reported in one call on the loop. It knows nothing of what the work is, so that gateway,
+endpoint and central node share it.
+
+Where work is small and plenty, it is applied on the loop and the thread only syncs: two threads that both run Python
+take the interpreter from each other, some twenty times a message (ADR 0002). Connection and `beside` belong to
+the loop while the thread waits for a batch, and to the thread until it has said that it is free again.
 
 A failure on that path is final. Nothing is retried: after a failed sync nobody knows what the disk holds, so
 we stop, and whoever opens the file next finds out.
@@ -10,12 +14,15 @@ we stop, and whoever opens the file next finds out.
 
 import sqlite3
 import threading
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, Handle
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from gateway.domain.errors import CapacityError, LedgerError
 from gateway.store.data_directory import free_bytes
@@ -35,11 +42,32 @@ GROWTH_GUESS, GROWTH_MIN, GROWTH_MAX = 2.0, 0.25, 64.0
 RETRY_QUEUE_S, RETRY_WAL_S, RETRY_DISK_S = 1, 5, 30
 
 
+class Beside(Protocol):
+    """A file that changes with the database: what it gains is durable before a commit, what it loses goes after."""
+
+    def write(self) -> None:
+        """Make everything durable that the transaction refers to."""
+        ...
+
+    def erase(self) -> None:
+        """Destroy what the transaction has ended."""
+        ...
+
+
+class _Batch(Struct, Generic[Work, Outcome]):
+    """One transaction. `outcome` is there once the work was applied; None of it has been."""
+
+    works: list[Work]
+    size_bytes: int
+    begun_at: float
+    outcome: list[Outcome]
+
+
 class Writer(Generic[Work, Outcome]):
     """Group commit for one database.
 
-    `apply(connection, batch)` runs on the thread inside a transaction, `report(batch, outcome)` on the loop once
-    that is durable, `failed(error)` on the loop at most once. Everything else is for the loop alone.
+    `apply(connection, batch)` runs inside a transaction, `report(batch, outcome)` on the loop once that is durable,
+    `failed(error)` on the loop at most once. Every method is for the loop.
     """
 
     def __init__(
@@ -51,12 +79,11 @@ class Writer(Generic[Work, Outcome]):
         failed: Callable[[LedgerError], None],
         limits: WriterLimits,
         loop: AbstractEventLoop,
-        settle: Callable[[], None] | None = None,
+        *,
+        beside: Beside | None = None,
+        apply_on_loop: bool = False,
     ) -> None:
-        """Start the thread; from now on `connection` is its alone, until `close`.
-
-        `settle` is called on the thread after each commit, for what must not happen before it.
-        """
+        """Start the thread; from now on `connection` and `beside` are the writer's, until `close`."""
         self._connection = connection
         self._database = database
         self._apply = apply
@@ -64,14 +91,17 @@ class Writer(Generic[Work, Outcome]):
         self._failed = failed
         self._limits = limits
         self._loop = loop
-        self._settle = settle
+        self._beside = beside
+        self._apply_on_loop = apply_on_loop
         self._queue: deque[tuple[Work, int]] = deque()
-        self._wake = threading.Event()
-        self._full = threading.Event()
+        # To the thread: a batch to commit, True to copy the log back, None to end.
+        self._tasks: SimpleQueue[_Batch[Work, Outcome] | bool | None] = SimpleQueue()
+        self._free = True
+        self._next: Handle | None = None
         self._stopping = False
         self._abandoned = False
         self._closed_at = 0.0
-        # Grows on the loop by `put`, shrinks on the loop by the report: no lock is needed.
+        # Grows by `put`, shrinks by the report.
         self._items = 0
         self._bytes = 0
         self._disk_checked_at = float("-inf")
@@ -107,17 +137,13 @@ class Writer(Generic[Work, Outcome]):
         self._bytes += size_bytes
         queue = self._queue
         queue.append((work, size_bytes))
-        if not self._wake.is_set():
-            self._wake.set()
-        elif len(queue) == limits.batch_items_max:
-            self._full.set()
+        if self._free and (self._next is None or len(queue) == limits.batch_items_max):
+            self._schedule()
 
     def abandon(self, failure: LedgerError) -> None:
         """Commit and report nothing more, and tell nobody: the caller knows why. What is under way may still commit."""
         self._abandoned = True
         self.failure = failure
-        self._wake.set()
-        self._full.set()
 
     def queued(self) -> int:
         """Return how many items are not reported yet."""
@@ -141,8 +167,8 @@ class Writer(Generic[Work, Outcome]):
         After a failure the connection is left as it is: closing it would write.
         """
         self._stopping = True
-        self._wake.set()
-        self._full.set()
+        if self._free:
+            self._schedule()
         await self._ended
         self._thread.join()
         if self.sound:
@@ -158,61 +184,110 @@ class Writer(Generic[Work, Outcome]):
         if now - self._disk_checked_at > DISK_CHECK_S:
             self._disk_checked_at = now
             self._disk_low = free_bytes(self._database.parent) < self._limits.disk_free_bytes_min
-            if self._log_bytes > self._limits.wal_bytes_max:
+            if self._log_bytes > self._limits.wal_bytes_max and self._free:
                 # Without new work there is no batch after which the thread would look again.
-                self._wake.set()
+                self._hand_over(True)
         if self._disk_low:
             raise CapacityError("disk", RETRY_DISK_S)
         if self._log_bytes > self._limits.wal_bytes_max:
             raise CapacityError("write-ahead log", RETRY_WAL_S)
 
+    def _schedule(self) -> None:
+        """Have the next batch begin: at once if it is full or comes after a pause, else when others have joined it."""
+        if self._next is not None:
+            self._next.cancel()
+        full = len(self._queue) >= self._limits.batch_items_max
+        if full or self._stopping or monotonic() - self._closed_at > PAUSE_S:
+            self._next = self._loop.call_soon(self._begin)
+        else:
+            self._next = self._loop.call_later(self._limits.batch_wait_ms / 1_000, self._begin)
+
+    def _begin(self) -> None:
+        """Close the batch that has come together, and hand it to the thread."""
+        self._next = None
+        queue = self._queue
+        if self.failure is not None or not queue:
+            if self._stopping:
+                self._hand_over(None)
+            return
+        taken = [queue.popleft() for _ in range(min(len(queue), self._limits.batch_items_max))]
+        size_bytes = sum(size for _, size in taken)
+        batch: _Batch[Work, Outcome] = _Batch([work for work, _ in taken], size_bytes, monotonic(), [])
+        if self._apply_on_loop:
+            try:
+                self._write(batch)
+            except Exception as error:  # noqa: BLE001  Whatever it was: we do not know what the transaction holds.
+                self._latch(error)
+                return
+        self._hand_over(batch)
+
+    def _hand_over(self, task: "_Batch[Work, Outcome] | bool | None") -> None:
+        self._free = False
+        self._tasks.put(task)
+
+    def _reported(self, batch: "_Batch[Work, Outcome]", commit_s: float) -> None:
+        self.commit_s = commit_s
+        self._items -= len(batch.works)
+        self._bytes -= batch.size_bytes
+        if not self._abandoned:
+            self._report(batch.works, batch.outcome[0])
+
+    def _freed(self) -> None:
+        self._free = True
+        if self._queue or self._stopping:
+            self._schedule()
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    # On the loop or on the thread: whoever has the connection.
+
+    def _write(self, batch: "_Batch[Work, Outcome]") -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        batch.outcome.append(self._apply(self._connection, batch.works))
+
+    def _latch(self, error: Exception) -> None:
+        failure = LedgerError(f"the store failed and stopped ({type(error).__name__}: {error})")
+        failure.__cause__ = error
+        self.failure = failure
+        self._call(self._failed, failure)
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            # The loop is gone and nobody is left to tell.
+            return
+
     # Below here: the thread.
 
     def _run(self) -> None:
         try:
-            while True:
-                batch = self._collect()
-                if self._abandoned:
-                    return
-                if batch:
-                    self._commit(batch)
-                elif self._stopping:
-                    break
-                if self._work_bytes * self._growth >= self._limits.checkpoint_bytes or not batch:
+            while (task := self._tasks.get()) is not None:
+                if isinstance(task, _Batch):
+                    self._commit(task)
+                if task is True or self._work_bytes * self._growth >= self._limits.checkpoint_bytes:
                     self._copy_back()
-            self._truncate(wait_ms=BUSY_MS)
+                self._call(self._freed)
+            if self.failure is None:
+                self._truncate(wait_ms=BUSY_MS)
         except Exception as error:  # noqa: BLE001  Whatever it was: we do not know what the disk holds.
             self._latch(error)
         finally:
             self._call(self._end)
 
-    def _collect(self) -> list[tuple[Work, int]]:
-        """Wait for work; return one batch, empty when the thread was woken for another reason."""
-        queue = self._queue
-        limits = self._limits
-        self._wake.clear()
-        if not queue and not self._stopping and not self._abandoned:
-            self._wake.wait()
-        self._wake.set()
-        if monotonic() - self._closed_at < PAUSE_S and not self._stopping:
-            self._full.clear()
-            if len(queue) < limits.batch_items_max:
-                self._full.wait(limits.batch_wait_ms / 1_000)
-        return [queue.popleft() for _ in range(min(len(queue), limits.batch_items_max))]
-
-    def _commit(self, batch: list[tuple[Work, int]]) -> None:
-        connection = self._connection
-        works = [work for work, _ in batch]
-        size_bytes = sum(size for _, size in batch)
-        begun_at = monotonic()
-        connection.execute("BEGIN IMMEDIATE")
-        outcome = self._apply(connection, works)
-        connection.execute("COMMIT")
+    def _commit(self, batch: "_Batch[Work, Outcome]") -> None:
+        if not batch.outcome:
+            self._write(batch)
+        if self._beside is not None:
+            self._beside.write()
+        self._connection.execute("COMMIT")
         self._closed_at = monotonic()
-        self._call(self._reported, works, outcome, size_bytes, self._closed_at - begun_at)
-        if self._settle is not None:
-            self._settle()
-        self._work_bytes += size_bytes
+        self._call(self._reported, batch, self._closed_at - batch.begun_at)
+        if self._beside is not None:
+            self._beside.erase()
+        self._work_bytes += batch.size_bytes
 
     def _copy_back(self) -> None:
         """Copy what the log holds into the database, as far as no reader is in the way."""
@@ -231,29 +306,3 @@ class Writer(Generic[Work, Outcome]):
         self._connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         if not busy:
             self._log_bytes = 0
-
-    def _latch(self, error: Exception) -> None:
-        failure = LedgerError(f"the store failed and stopped ({type(error).__name__}: {error})")
-        failure.__cause__ = error
-        self.failure = failure
-        self._call(self._failed, failure)
-
-    def _call(self, function: Callable[..., None], *arguments: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:
-            # The loop is gone and nobody is left to tell.
-            return
-
-    # Back on the loop.
-
-    def _reported(self, works: Sequence[Work], outcome: Outcome, size_bytes: int, commit_s: float) -> None:
-        self.commit_s = commit_s
-        self._items -= len(works)
-        self._bytes -= size_bytes
-        if not self._abandoned:
-            self._report(works, outcome)
-
-    def _end(self) -> None:
-        if not self._ended.done():
-            self._ended.set_result(None)
