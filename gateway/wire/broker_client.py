@@ -55,6 +55,8 @@ class Client(aiomqtt.Client):
             socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )
         self._client.manual_ack_set(True)
+        # Read by somebody, so that asyncio does not report an end that nobody happens to wait for.
+        self._disconnected.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._take = take
         self._told = told
         self.granted: Granted | None = None
@@ -76,9 +78,6 @@ class Client(aiomqtt.Client):
     async def gone(self) -> None:
         """Wait for the end of the connection."""
         await asyncio.wait([self._disconnected])
-        # Read, so that asyncio does not report what nobody asks for.
-        if not self._disconnected.cancelled():
-            self._disconnected.exception()
 
     async def leave(self, expire: bool) -> None:
         """Disconnect in order; `expire`: the broker forgets the session at once."""
@@ -93,8 +92,6 @@ class Client(aiomqtt.Client):
 
     def cut(self) -> None:
         """Close the socket, however far the connection came."""
-        if self._disconnected.done() and not self._disconnected.cancelled():
-            self._disconnected.exception()
         self._client._sock_close()  # noqa: SLF001 - the library closes only after a DISCONNECT was written.
         if not self._disconnected.done():
             self._disconnected.set_result(None)
