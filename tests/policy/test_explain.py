@@ -80,7 +80,7 @@ def test_explanation_is_the_decision_opened_up(seed: int) -> None:
     (told,) = situations(random_, edition, 1)
     by = Judge(edition, law())
     decision = by.decide_header(told.header, roles(told.header), told.facts, None, told.at_ms)
-    opened = explain(by, told.header, told.facts, told.at_ms)
+    opened = explain(by, told.header, told.facts, told.at_ms, roles(told.header))
 
     assert opened.permitted == decision.permitted == all(each.outcome != "refused" for each in opened.applied)
     assert [each.code for each in opened.reasons] == [each.code for each in decision.reasons]

@@ -10,11 +10,20 @@ from tests.policy.cases_agreement import AGREEMENT_CASES
 from tests.policy.cases_form import FORM_CASES
 from tests.policy.cases_purpose import PURPOSE_CASES
 from tests.policy.cases_request import REQUEST_CASES
+from tests.policy.cases_signing import SIGNING_CASES
 from tests.policy.cases_third_party import THIRD_PARTY_CASES
 from tests.policy.told import Case
 from tests.policy.world import law
 
-CASES = (*AGREEMENT_CASES, *PURPOSE_CASES, *ACCESS_CASES, *THIRD_PARTY_CASES, *FORM_CASES, *REQUEST_CASES)
+CASES = (
+    *AGREEMENT_CASES,
+    *PURPOSE_CASES,
+    *ACCESS_CASES,
+    *THIRD_PARTY_CASES,
+    *FORM_CASES,
+    *REQUEST_CASES,
+    *SIGNING_CASES,
+)
 # What each of these rules proves stands in tests of its own, because no single message can show it.
 ELSEWHERE = {
     "ACC-03": "test_access.py: a connection of another authority",

@@ -6,11 +6,12 @@ uniformly random ones would nearly all be refused for the same dull reasons.
 
 import random
 from collections.abc import Callable, Iterator
+from itertools import combinations_with_replacement
 from typing import Any, NamedTuple, get_args
 
 from msgspec.structs import replace
 
-from gateway.domain.directory import Adherence, Authority, Directory, Exit, Grant, Mandate, Suspension
+from gateway.domain.directory import Adherence, Authority, Channel, Directory, Exit, Grant, Mandate, Suspension
 from gateway.domain.facts import ConsentFact, Facts, SourceFact
 from gateway.domain.label import LEVELS, ThirdParty
 from gateway.domain.message import Header
@@ -47,6 +48,11 @@ ROUTES = (
     ("cz-police", "interpol-gs", "interpol-membership"),
     ("interpol-gs", "am-police", "interpol-membership"),
     ("kz-mvd", "kz-police", "internal-kz"),
+)
+EVERYWHERE = tuple(
+    Channel(agreement, pair, "everywhere")
+    for agreement in ("cis-2001", "cis-2018")
+    for pair in combinations_with_replacement(world.PARTIES, 2)
 )
 TREATIES = {
     "cz-kz": ("CZ", "KZ"),
@@ -87,6 +93,7 @@ def federation(random_: random.Random) -> Directory:
         not_after_ms=world.at(random_.choice(("2025-03-01", "2030-01-01", "2030-01-01", "2030-01-01")), 0),
         private=private,
         grants_not_after_ms=world.at(random_.choice(("2025-03-01", "2030-01-01")), 0),
+        channels=EVERYWHERE,
     )
 
 
@@ -107,6 +114,7 @@ def _adherence(random_: random.Random, agreement: str, party: str) -> Adherence:
         exit=_exit(random_) if maybe(random_, 0.12) else None,
         suspensions=suspensions,
         reservations=("5-e",) if party == "UA" and maybe(random_, 0.7) else (),
+        accepted=("annex-1", "control-of-information", "rpd"),
     )
 
 

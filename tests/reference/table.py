@@ -4,6 +4,7 @@ It returns the ids of all rules that refuse and of all that flag. It never looks
 typed from the register (sections 1.1 to 1.6) and from the five texts. `ACC-nn` are Accord's own demands (ADR 0006).
 """
 
+from datetime import date
 from typing import NamedTuple
 
 from gateway.domain.directory import Authority, Directory
@@ -44,6 +45,7 @@ def verdict(directory: Directory, header: Header, facts: Facts, peer: Peer | Non
         refused.add("ACC-04")
     if header.kind == "query":
         refused |= _query(directory, header, originator, at_ms)
+        refused |= _annex(directory, header, originator, peer, at_ms)
     refused |= citation_rules(directory, header, facts, at_ms)
     return Verdict(frozenset(refused), frozenset(flagged))
 
@@ -221,6 +223,23 @@ def _of_2001(header: Header, peer: Peer | None) -> tuple[set[str], set[str]]:
     elif header.language != "ru":
         found.add("C1-20")
     return found, flagged
+
+
+def _annex(
+    directory: Directory, header: Header, originator: Authority | None, peer: Peer | None, at_ms: int
+) -> set[str]:
+    """CA-13, CA-27, CA-28, CA-29: terms accepted, class and endpoint of whoever asks."""
+    if header.agreement != "caricc-2012":
+        return set()
+    found: set[str] = set()
+    if status(directory, "caricc-2012", "CARICC") is None:
+        found |= {"CA-13", "CA-27"}
+    if originator is not None and originator.entity != "authorized-international-entity":
+        found.add("CA-28")
+    listed = _listed(directory, peer.authority) if peer else None
+    if listed is not None and listed.party == "CARICC" and today(at_ms) < date(2026, 1, 15):
+        found.add("CA-29")
+    return found
 
 
 def _query(directory: Directory, header: Header, originator: Authority | None, at_ms: int) -> set[str]:
