@@ -61,20 +61,21 @@ def sqlite(path: Path, key: SecretKey, limits: StoreLimits, failed: Callable[[Le
 ENGINES: dict[str, Engine] = {"sqlite": sqlite}
 
 
-def postgres(server: PostgresServer) -> Engine:
-    """The engine for several gateways, in `server`: a schema for each path, as a directory for the embedded one."""
+def postgres(server: PostgresServer, schema: str | None = None, origin: str = samples.ORIGIN) -> Engine:
+    """The engine for several gateways: in `schema`, or in one for each path, as a directory for the embedded one."""
     schemas: dict[Path, str] = {}
 
     def open_store(
         path: Path, key: SecretKey, limits: StoreLimits, failed: Callable[[LedgerError], None]
     ) -> PostgresStore:
+        name = schema or schemas.setdefault(path, fresh_schema())
         return PostgresStore(
             password=None,
             network=samples.NETWORK,
-            origin=samples.ORIGIN,
+            origin=origin,
             key=key,
             software="accord/test",
-            limits=shared(server, schemas.setdefault(path, fresh_schema()), limits),
+            limits=shared(server, name, limits),
             loop=asyncio.get_running_loop(),
             failed=failed,
         )
@@ -85,12 +86,14 @@ def postgres(server: PostgresServer) -> Engine:
 class Running:
     """One store and what it reported."""
 
-    def __init__(self, engine: Engine, path: Path, limits: StoreLimits = LIMITS) -> None:
-        """Open the store in `path` under a fresh ledger key."""
+    def __init__(
+        self, engine: Engine, path: Path, limits: StoreLimits = LIMITS, *, key: SecretKey | None = None
+    ) -> None:
+        """Open the store in `path` under a fresh ledger key, or under `key`."""
         self._engine = engine
         self._limits = limits
         self.path = path
-        self.key = samples.checkpoint_key()
+        self.key = key or samples.checkpoint_key()
         self.batches: list[int] = []
         self.reported: list[tuple[Work, Committed]] = []
         self.failures: list[LedgerError] = []

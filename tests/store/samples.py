@@ -264,3 +264,8 @@ def edition(number: int = 1) -> RecordEdition:
 def checkpoint_key() -> SecretKey:
     """A fresh ledger key."""
     return generate("checkpoint")
+
+
+def checkpoint_seed() -> bytes:
+    """The private bytes of a fresh ledger key, for a process that is started with it."""
+    return os.urandom(32)

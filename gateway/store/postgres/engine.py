@@ -56,7 +56,7 @@ class PostgresStore:
             CapacityError: the server is away.
             LedgerError: what is stored does not lead to the checkpoint that was signed last.
         """
-        self._limits = limits
+        self.limits = limits
         self._main = loop
         self._failed = failed
         self._report: Report | None = None
@@ -87,7 +87,7 @@ class PostgresStore:
         check(work)
         self._refuse_if_failed()
         if (
-            self._spooled >= self._limits.spooled_deliveries_max
+            self._spooled >= self.limits.spooled_deliveries_max
             and isinstance(work, AdmitMessage)
             and work.decision.permitted
         ):
