@@ -38,6 +38,7 @@ def write_deployment(folder: Path, agreements: Path, network: str, host: str) ->
     write(gateway / "gateway.toml", _gateway(gateway, network, host).encode(), PUBLIC)
     desk = make_folder(root / "directory")
     make_folder(desk / "editions")
+    _bring_registers(agreements.parent, desk)
     text = directory_toml(
         network=network,
         origin=host,
@@ -55,6 +56,13 @@ def write_deployment(folder: Path, agreements: Path, network: str, host: str) ->
     yield f"  5. cp {desk}/key-set.json {gateway}/directory/ and to every authority: it is what all trust rests on"
     yield f"  6. accord directory install --config {gateway}/gateway.toml {desk}/editions/000001.accord"
     yield f"  7. accord check --config {gateway}/gateway.toml"
+
+
+def _bring_registers(shipped: Path, desk: Path) -> None:
+    """Put status tables and the register of partners beside the source: data for whoever writes it, read by nothing."""
+    for path in (shipped / "partners.toml", *sorted((shipped / "status").glob("*.toml"))):
+        if path.is_file():
+            write(make_folder(desk / "registers") / path.name, path.read_bytes(), PUBLIC)
 
 
 def write_endpoint(folder: Path, authority: str, network: str, host: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("gateway.cli.backup", "Copy a gateway's ledger while it runs, prove the copy, put it back."),
     "ledger": ("gateway.cli.ledger", "Show, prove and verify the ledger, on a copy too."),
     "policy": ("gateway.cli.policy", "Explain what the law says of a header."),
+    "agreements": ("gateway.cli.agreements", "Show who is bound by what on a day, and what governs a pair."),
     "schemas": ("gateway.cli.schemas", "Print schemas, interface descriptions and test vectors."),
     "errors": ("gateway.cli.errors", "Explain a problem or a reason by its code."),
     "endpoint": ("gateway.cli.endpoint", "Run the endpoint of an authority."),

@@ -10,6 +10,7 @@ import msgspec
 from gateway.cli.failures import DATA_INVALID, REFUSED, CommandError
 from gateway.cli.languages import LANGUAGE
 from gateway.cli.moments import Moment, spelled
+from gateway.cli.policy_coverage import coverage
 from gateway.cli.policy_test import test
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def policy() -> None:
 
 
 policy.add_command(test)
+policy.add_command(coverage)
 
 
 @policy.command()
@@ -181,6 +183,8 @@ def _say(found: "Explanation") -> None:
             _say_reason(heading, entry)
     for governing in found.governing:
         click.echo(f"between {' and '.join(governing.parties)}: {', '.join(governing.agreements) or 'no agreement'}")
+        for line in governing.disputable:
+            click.echo(f"    {line}")
     click.echo("what was asked, and what became of it (rule, article, basis, effect of a breach):")
     for applied in found.applied:
         about = f" for source {applied.source}" if applied.source else ""

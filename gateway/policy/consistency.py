@@ -120,10 +120,12 @@ def _of_accession(agreement: Agreement, own: Adherence, adherences: Adherences) 
     if own.consented and (entry is None or entry.accession != "unanimous" or own.signed_on is not None):
         what = "consents to an accession, where none is by consent of all"
         yield Fault(_key(own, "consented"), what, "take them out, or `signed_on`, if the State did not sign")
+    in_force, last = _day(own.in_force_on), max((each.received_on for each in own.consented), default=None)
+    if in_force is not None and last is not None and in_force < parse_day(last):
+        yield Fault(_key(own, "in_force_on"), f"in force on {in_force}, last consent received on {last}", _IN_ORDER)
     names = [each.party for each in own.consented]
-    for name in sorted(
-        {each for each in names if each == own.party or each not in adherences or names.count(each) > 1}
-    ):
+    strays = {name for name in names if name == own.party or name not in adherences or names.count(name) > 1}
+    for name in sorted(strays):
         what = f"the consent of `{name}`, which is no other party, or is stated twice"
         yield Fault(_key(own, "consented"), what, "state the consent of each other party once")
     if entry is None or entry.count not in ("days-after-third", "deposit-of-third") or own.signed_on is not None:
@@ -209,7 +211,5 @@ def _bound_by_nothing(
     members |= {party for entries in status.values() for party in entries}
     for party in edition.parties:
         if party.id not in members:
-            remedy = (
-                "state its status under an agreement in [[adherences]], or as [[member]] of an operator's instrument"
-            )
-            yield Fault(f"parties[{party.id}]", "bound by no agreement, and nothing says it may be", remedy)
+            remedy = "state its status in [[adherences]], or list it as [[member]] of an instrument of the operator"
+            yield Fault(f"parties[{party.id}]", "bound by no agreement", remedy)

@@ -48,10 +48,14 @@ class Explained(Struct, frozen=True):
 
 
 class Governing(Struct, frozen=True):
-    """Which agreements govern a pair of parties at that moment; a message cites one of them."""
+    """Which agreements govern a pair of parties at that moment; a message cites one of them.
+
+    `disputable`: what could be read otherwise about the cited one on that very day (ADR 0004).
+    """
 
     parties: tuple[str, str]
     agreements: tuple[str, ...]
+    disputable: tuple[str, ...] = ()
 
 
 class Explanation(Struct, frozen=True):
@@ -113,7 +117,16 @@ def _governing(case: Case) -> tuple[Governing, ...]:
     if case.originator is None:
         return ()
     own = case.originator.party
-    return tuple(Governing((own, party), case.ground.governing(own, party, case.at_ms)) for party in case.parties)
+    return tuple(
+        Governing((own, party), case.ground.governing(own, party, case.at_ms), _disputable(case, own, party))
+        for party in case.parties
+    )
+
+
+def _disputable(case: Case, own: str, party: str) -> tuple[str, ...]:
+    if case.agreement is None:
+        return ()
+    return case.ground.bond(case.agreement, own, party).disputable(case.at_ms)
 
 
 def _applied(check: Check, case: Case) -> Applied:

@@ -67,7 +67,7 @@ class Bond(Struct, frozen=True):
 
     def disputable(self, at_ms: int) -> tuple[str, ...]:
         """Return what could be read otherwise on this day, one line each; empty on every other day."""
-        return tuple(edge.words for edge in self.edges if edge.from_ms <= at_ms < edge.until_ms)
+        return tuple(dict.fromkeys(edge.words for edge in self.edges if edge.from_ms <= at_ms < edge.until_ms))
 
 
 def newest_amendment(agreement: Agreement) -> Amendment | None:

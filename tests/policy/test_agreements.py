@@ -21,6 +21,20 @@ def test_shipped_agreement_loads_alone(path: Path) -> None:
     assert set(read_law({path.name: path.read_bytes()}).agreements) == {path.stem}
 
 
+def test_capabilities_and_authentic_languages_are_stated() -> None:
+    """LI-02, C8-38, C1-30: only two instruments give access to databases; both CIS texts are authentic in Russian."""
+    agreements = law().agreements.values()
+
+    assert {each.id for each in agreements if "database-access" in each.capabilities} == {
+        "caricc-2012",
+        "interpol-membership",
+    }
+    assert {each.id: each.authentic for each in agreements if each.authentic} == {
+        "cis-2018": ("ru",),
+        "cis-2001": ("ru",),
+    }
+
+
 def test_four_instruments_and_three_templates_are_shipped() -> None:
     """Issue 2, 4: the four texts, and operator-defined instruments for what they leave out."""
     origins = {name: agreement.origin for name, agreement in law().agreements.items()}
@@ -82,6 +96,15 @@ def test_digest_of_the_law_changes_with_any_byte_of_any_file() -> None:
 
 CZ = (AGREEMENTS / "cz-kz.toml").read_text()
 INTERNAL = (AGREEMENTS / "internal-kz.toml").read_text()
+AMENDED = """
+[[amendment]]
+id = "{}"
+rule = "CZ-40"
+article = "Art. 16"
+agreed_on = "{}"
+in_force_on = "{}"
+record = "protocol"
+"""
 WRONG = {
     "no TOML": ("cz-kz.toml", "v = = 1", "(file)"),
     "not UTF-8": ("cz-kz.toml", "\udcff", "(file)"),
@@ -130,6 +153,34 @@ WRONG = {
         CZ.replace('consent = "written"\nattestations', 'consent = "none"\nattestations'),
         "attestations",
     ),
+    "an article that no treaty has": ("cz-kz.toml", CZ.replace('"Art. 17"', '"Section 17"'), "clause[2].article"),
+    "an article that this treaty has not": ("cz-kz.toml", CZ.replace('"Art. 17"', '"Art. 19"'), "clause[2].article"),
+    "an end of articles beyond the last": ("cz-kz.toml", CZ.replace('"Art. 3-9"', '"Art. 3-19"'), "clause"),
+    "article zero": ("cz-kz.toml", CZ.replace('"Art. 17"', '"Art. 0"'), "clause[2].article"),
+    "an article without a number": ("cz-kz.toml", CZ.replace('"Art. 17"', '"Art. seventeen"'), "clause[2].article"),
+    "a treaty without a number of articles": ("cz-kz.toml", CZ.replace("articles = 18\n", ""), "articles"),
+    "an amendment in force before it was agreed": (
+        "cz-kz.toml",
+        CZ + AMENDED.format("p1", "2026-10-01", "2026-09-30"),
+        "amendment[0].in_force_on",
+    ),
+    "an amendment on no day": ("cz-kz.toml", CZ + AMENDED.format("p1", "2026-02-30", "2026-09-30"), "amendment[0]"),
+    "an amendment twice": (
+        "cz-kz.toml",
+        CZ + 2 * AMENDED.format("p1", "2026-01-01", "2026-09-30"),
+        "amendment[0].id",
+    ),
+    "an amendment by no article": (
+        "cz-kz.toml",
+        CZ + AMENDED.format("p1", "2026-01-01", "2026-09-30").replace("Art. 16", "Art. 61"),
+        "amendment[0].article",
+    ),
+    "a last period that ends on no day": (
+        "cis-2001.toml",
+        (AGREEMENTS / "cis-2001.toml").read_text().replace("years = 5", 'years = 5\nnot_extended_after = "2027-02-29"'),
+        "not_extended_after",
+    ),
+    "it implements what is not there": ("internal-kz.toml", 'implements = "cz-kz"\n' + INTERNAL, "implements"),
     "it replaces itself": ("cz-kz.toml", CZ.replace("cz-kz-1998", "cz-kz"), "clause.replaces"),
 }
 
@@ -147,6 +198,13 @@ def test_wrong_file_is_refused_with_file_key_and_remedy(case: str) -> None:
     assert refused.value.remedy
 
 
+def _replacing(name: str, *replaced: str, scope: str = "pairwise") -> str:
+    """Return a treaty of this id that replaces others, with the parties of cz-kz."""
+    names = ", ".join(f'"{each}"' for each in replaced)
+    text = CZ.replace('id = "cz-kz"', f'id = "{name}"').replace('replaces = ["cz-kz-1998"]', f"replaces = [{names}]")
+    return text.replace('scope = "wholly"', f'scope = "{scope}"')
+
+
 def test_mutual_supersession_is_refused() -> None:
     """Two instruments that end each other leave nothing in force."""
     files = {path.name: path.read_bytes() for path in FILES}
@@ -155,6 +213,49 @@ def test_mutual_supersession_is_refused() -> None:
 
     with pytest.raises(ConfigurationError, match="replaces it too"):
         read_law({**files, "cis-2001.toml": files["cis-2001.toml"] + back})
+
+
+def test_supersession_in_a_longer_ring_is_refused() -> None:
+    """Bad input: three that end one another in a ring leave nothing in force either; the whole ring is named."""
+    ring = {f"{one}.toml": _replacing(one, other).encode() for one, other in (("a1", "b1"), ("b1", "c1"), ("c1", "a1"))}
+
+    with pytest.raises(ConfigurationError, match=r"replaces it too, by way of (\w1, ){2}\w1"):
+        read_law(ring)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        (_replacing("new-one", "old"), _replacing("new-two", "old"), True),
+        (_replacing("new-one", "old"), _replacing("new-two", "old").replace('["CZ", "KZ"]', '["CZ", "KG"]'), False),
+        (_replacing("new-one", "old").replace('between = ["CZ", "KZ"]\n', ""), _replacing("new-two", "old"), True),
+        (_replacing("new-one", "old", scope="wholly"), _replacing("new-two", "old").replace("KZ", "KG"), True),
+        (_replacing("new-one", "old"), _replacing("new-two", "new-one"), False),
+    ],
+    ids=["one pair", "two pairs", "everybody and a pair", "wholly and a pair", "one after the other"],
+)
+def test_overlapping_supersession_is_refused(first: str, second: str, refused: bool) -> None:
+    """Bad input: two that replace the same one for the same pair leave open which of them did."""
+    files = {"new-one.toml": first.encode(), "new-two.toml": second.encode()}
+    if not refused:
+        assert set(read_law(files).agreements) == {"new-one", "new-two"}
+        return
+
+    with pytest.raises(ConfigurationError, match="`old` is replaced for the same pair by `new-one` as well") as error:
+        read_law(files)
+    assert error.value.what.startswith("new-two.toml: key `clause.replaces`")
+
+
+def test_arrangement_that_implements_can_only_narrow() -> None:
+    """CA-18, CARICC Art. 7: what an implementing arrangement widens is refused; what it narrows is law."""
+    child = CZ.replace('id = "cz-kz"', 'id = "cz-kz-protocol"\nimplements = "cz-kz"').replace("cz-kz-1998", "older")
+    narrower = child.replace('"request", "reply", "spontaneous"', '"request", "reply"')
+    wider = child.replace('"request", "reply", "spontaneous"', '"request", "reply", "spontaneous", "query"')
+    files = {"cz-kz.toml": CZ.encode()}
+
+    assert len(read_law({**files, "cz-kz-protocol.toml": narrower.encode()}).agreements) == 2
+    with pytest.raises(ConfigurationError, match="`query` is none of the kinds of `cz-kz`"):
+        read_law({**files, "cz-kz-protocol.toml": wider.encode()})
 
 
 def test_two_files_of_one_id_and_no_file_at_all_are_refused() -> None:
