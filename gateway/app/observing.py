@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.app import pki
 from gateway.app.clock import wall_ms
-from gateway.app.storing import GatewayStore, Opened
+from gateway.app.storing import GatewayStore
 from gateway.domain.directory import Directory
 from gateway.domain.errors import CapacityError
 from gateway.settings.gateway import GatewaySettings
@@ -54,30 +55,39 @@ def tell_certificates(metrics: Metrics, settings: GatewaySettings) -> None:
         metrics.certificate_not_after_timestamp_seconds[role].set(until.timestamp())
 
 
-async def keep_sampling(metrics: Metrics, opened: Opened, settings: GatewaySettings) -> None:
-    """Publish sizes and ages; ends by cancellation."""
-    store, folder = opened.store, Path(settings.gateway.data_folder)
+async def keep_sampling(metrics: Metrics, store: GatewayStore, settings: GatewaySettings) -> None:
+    """Publish sizes and ages, and log when the database goes and comes back; ends by cancellation."""
+    folder = Path(settings.gateway.data_folder)
+    log = get_logger("store")
     metrics.disk_watermark_bytes.set(settings.store.writer.disk_free_bytes_min)
+    told: str | None = None
     while True:
+        away = store.away()
+        if away is not None and told is None:
+            log.error("store-away", error=str(away), retry_after_s=away.retry_after_s)
+        elif away is None and told is not None:
+            log.info("store-back")
+        told = None if away is None else str(away)
         metrics.queue_depth.set(store.spooled())
         metrics.wal_bytes.set(store.log_bytes())
-        metrics.store_bytes.set(opened.stored_bytes())
         metrics.disk_free_bytes.set(free_bytes(folder))
         metrics.ledger_size.set(store.checkpoint().size)
-        oldest_at_ms = await opened.oldest_owed_at_ms()
-        age_s = 0.0 if oldest_at_ms is None else max(0.0, (wall_ms() - oldest_at_ms) / 1000)
-        metrics.oldest_undelivered_age_seconds.set(age_s)
+        with suppress(CapacityError):
+            metrics.store_bytes.set(await asyncio.to_thread(store.stored_bytes))
+            oldest_at_ms = await asyncio.to_thread(store.oldest_owed_at_ms)
+            age_s = 0.0 if oldest_at_ms is None else max(0.0, (wall_ms() - oldest_at_ms) / 1000)
+            metrics.oldest_undelivered_age_seconds.set(age_s)
         await asyncio.sleep(SAMPLE_S)
 
 
-async def keep_scrubbing(metrics: Metrics, opened: Opened) -> None:
+async def keep_scrubbing(metrics: Metrics, store: GatewayStore) -> None:
     """Read the ledger again, a tile a time, round and round; what was changed is told with its leaf (D5, O1)."""
     log = get_logger("ledger")
     tile = 0
     while True:
         await asyncio.sleep(SCRUB_S)
         try:
-            tile = tile + 1 if opened.scrub(tile) else 0
+            tile = tile + 1 if store.scrub(tile) else 0
         except CapacityError:
             # The database is away; what is stored there is looked at when it is back.
             continue

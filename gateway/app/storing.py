@@ -4,7 +4,6 @@ With PostgreSQL the data folder holds the accepted editions and the lock by whic
 settings is refused, and nothing else.
 """
 
-import asyncio
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,7 @@ from gateway.settings.source import read_secret
 from gateway.store.data_directory import DataDirectory, claim
 from gateway.store.frozen import refuse_frozen
 from gateway.store.interface import Store
-from gateway.store.sqlite.engine import DATABASE, SqliteStore
-from gateway.store.sqlite.oldest import oldest_owed_at_ms
+from gateway.store.sqlite.engine import SqliteStore
 
 
 class GatewayStore(Store, Protocol):
@@ -45,37 +43,30 @@ class GatewayStore(Store, Protocol):
         """Return the size of a write-ahead log of our own."""
         ...
 
+    def scrub(self, number: int) -> bool:
+        """Look at the entries of tile `number` again; False where no complete tile is."""
+        ...
+
+    def stored_bytes(self) -> int:
+        """Return how many bytes are stored."""
+        ...
+
+    def oldest_owed_at_ms(self) -> int | None:
+        """Return when the oldest message that is still owed was admitted: a scan, for a thread of its own."""
+        ...
+
     def freeze(self, reason: str, note: bytes) -> None:
         """Sign nothing any more, now and at every start, until an operator reconciles."""
         ...
 
 
 class Opened:
-    """A store, what of it lies on our own disk, and the lock on the data folder where the engine does not hold it."""
+    """A store, and the lock on the data folder where the engine does not hold it."""
 
-    def __init__(
-        self,
-        store: GatewayStore,
-        *,
-        database: Path | None = None,
-        scrub: Callable[[int], bool] = lambda _: False,
-        held: DataDirectory | None = None,
-    ) -> None:
-        """Keep `held` until `close`; `database` is the file of the embedded engine, `scrub` looks at a tile of it."""
+    def __init__(self, store: GatewayStore, held: DataDirectory | None = None) -> None:
+        """Keep `held` until `close`."""
         self.store = store
-        self.scrub = scrub
-        self._database = database
         self._held = held
-
-    async def oldest_owed_at_ms(self) -> int | None:
-        """Return since when the oldest delivery is owed; None: nothing is, or it cannot be asked now."""
-        if self._database is not None:
-            return await asyncio.to_thread(oldest_owed_at_ms, self._database)
-        return None
-
-    def stored_bytes(self) -> int:
-        """Return how many bytes the store takes on our own disk."""
-        return 0 if self._database is None else self._database.stat().st_size
 
     async def close(self) -> None:
         """Close the store, then give the data folder back."""
@@ -111,11 +102,11 @@ def open_store(
             loop=loop,
             failed=failed,
         )
-        return Opened(store, database=path / DATABASE, scrub=store.scrub)
+        return Opened(store)
     held = claim(path)
     try:
         refuse_frozen(path)
-        return Opened(_open_shared(settings, key, software, loop, failed), held=held)
+        return Opened(_open_shared(settings, key, software, loop, failed), held)
     except BaseException:
         held.close()
         raise

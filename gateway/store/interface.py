@@ -224,6 +224,10 @@ class Store(Protocol):
         """
         ...
 
+    def away(self) -> CapacityError | None:
+        """Why nothing can be committed or read at this moment, if so: a database that is away comes back by itself."""
+        ...
+
     def checkpoint(self) -> Checkpoint:
         """The newest signed checkpoint."""
         ...

@@ -90,12 +90,13 @@ class Exchange:
             obstacles["draining"] = "connections move to other gateways; a new start takes them again"
         try:
             self._store.spooled()
-            busy = self._store.busy()
+            away = self._store.away()
         except LedgerError as error:
             obstacles["store"] = str(error)
         else:
-            if busy is not None:
-                obstacles["store"] = str(busy)
+            # Merely busy is ready: below the watermark of the disk, deliveries and acknowledgements go on.
+            if away is not None:
+                obstacles["store"] = str(away)
         return not obstacles, obstacles
 
     def peer(self, spki_sha256: str) -> Peer | None:

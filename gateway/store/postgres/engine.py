@@ -123,6 +123,10 @@ class PostgresStore:
         """Why the store has stopped, if it has."""
         return self._failure
 
+    def away(self) -> CapacityError | None:
+        """Return why the database cannot be asked at this moment, if so."""
+        return self._engine.writer.away
+
     def busy(self) -> CapacityError | None:
         """Return why new messages would be turned away right now, if they would; for readiness."""
         return self._engine.writer.away

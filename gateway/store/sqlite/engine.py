@@ -142,6 +142,10 @@ class SqliteStore:
         """Why the store has stopped, if it has."""
         return self._writer.failure
 
+    def away(self) -> CapacityError | None:
+        """Return None: a disk does not come back by itself."""
+        return None
+
     def busy(self) -> CapacityError | None:
         """Return why new messages would be turned away right now, if they would; for readiness."""
         return self._writer.busy()
