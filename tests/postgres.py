@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from typing import Protocol
 
 import pytest
 
@@ -11,6 +12,15 @@ from tests.services import require_program
 from tools.postgres import PostgresServer
 
 _NUMBERS = itertools.count()
+
+
+class Addressed(Protocol):
+    """Whatever has the address of a database: a server, or a way to one."""
+
+    @property
+    def dsn(self) -> str:
+        """The address."""
+        ...
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +41,7 @@ def fresh_schema() -> str:
     return f"test_{os.getpid()}_{next(_NUMBERS)}"
 
 
-def shared(server: PostgresServer, schema: str, limits: StoreLimits | None = None) -> StoreLimits:
+def shared(server: Addressed, schema: str, limits: StoreLimits | None = None) -> StoreLimits:
     """Return the settings of a store in `schema`, with leases that lapse soon enough for a test."""
     given = limits or StoreLimits()
     return StoreLimits(

@@ -49,7 +49,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self.port = _free_port()
-        self._settings = {**SETTINGS, **settings}
+        self.settings = {**SETTINGS, **settings}
         self._initialise()
 
     @property
@@ -73,7 +73,7 @@ class PostgresServer:
         self._log = (self.folder / "log").open("ab")
         command = [str(self._programs["postgres"]), "-D", str(self.data), "-p", str(self.port)]
         command += ["-k", str(self.folder)]
-        for name, value in self._settings.items():
+        for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         # A session of its own, so that an interrupted test run does not send the server its signals.
         self._process = subprocess.Popen(

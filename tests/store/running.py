@@ -17,9 +17,8 @@ from gateway.store.interface import Committed, Store, Work
 from gateway.store.limits import StoreLimits, WriterLimits
 from gateway.store.postgres.engine import PostgresStore
 from gateway.store.sqlite.engine import SqliteStore
-from tests.postgres import fresh_schema, shared
+from tests.postgres import Addressed, fresh_schema, shared
 from tests.store import samples
-from tools.postgres import PostgresServer
 
 LIMITS = StoreLimits(writer=WriterLimits(disk_free_bytes_min=0))
 
@@ -61,7 +60,7 @@ def sqlite(path: Path, key: SecretKey, limits: StoreLimits, failed: Callable[[Le
 ENGINES: dict[str, Engine] = {"sqlite": sqlite}
 
 
-def postgres(server: PostgresServer, schema: str | None = None, origin: str = samples.ORIGIN) -> Engine:
+def postgres(server: Addressed, schema: str | None = None, origin: str = samples.ORIGIN) -> Engine:
     """The engine for several gateways: in `schema`, or in one for each path, as a directory for the embedded one."""
     schemas: dict[Path, str] = {}
 

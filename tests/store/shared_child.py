@@ -3,7 +3,8 @@
     python -m tests.store.shared_child DSN SCHEMA NUMBER SEED COUNT
 
 It attends bravo, admits COUNT messages one window after the other, acknowledges most, and says on stdout what was
-reported: `admitted ID H(receipt)` or `ended H(batch) H(receipt)`. With COUNT 0 it goes on for ever. Exit 74: the store failed.
+reported: `admitted ID H(receipt)` or `ended H(batch) H(receipt)`. With COUNT 0 it goes on for ever. Exit 74: the store
+failed.
 """
 
 import asyncio

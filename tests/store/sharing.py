@@ -13,10 +13,9 @@ from gateway.crypto.keys import SecretKey
 from gateway.crypto.receipt import verify_receipt
 from gateway.domain.receipt import Receipt
 from gateway.store.postgres.engine import PostgresStore
-from tests.postgres import fresh_schema
+from tests.postgres import Addressed, fresh_schema
 from tests.store import samples
 from tests.store.running import Running, postgres
-from tools.postgres import PostgresServer
 
 WAIT_S = 15.0
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -25,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Sharing(Running):
     """One gateway of several: what it reported, and for whom it was woken."""
 
-    def __init__(self, server: PostgresServer, schema: str, number: int, key: SecretKey | None = None) -> None:
+    def __init__(self, server: Addressed, schema: str, number: int, key: SecretKey | None = None) -> None:
         """Open gateway `number` on `schema`, under a fresh ledger key or under `key`."""
         self.origin = f"gateway-{number}.example/ledger"
         self.woken: list[str] = []
@@ -61,7 +60,7 @@ class Sharing(Running):
 
 
 @asynccontextmanager
-async def gateways(server: PostgresServer, count: int) -> AsyncIterator[list[Sharing]]:
+async def gateways(server: Addressed, count: int) -> AsyncIterator[list[Sharing]]:
     """Open `count` gateways on an empty schema."""
     schema = fresh_schema()
     opened: list[Sharing] = []

@@ -120,7 +120,7 @@ async def test_stale_fencing_token_takes_nothing(postgres_server: PostgresServer
 
 
 async def test_deliveries_of_a_killed_gateway_are_taken_over(postgres_server: PostgresServer) -> None:
-    """SIGKILL: what it had leased is free when its last sign of life has lapsed, and its peers are told, within 10 s."""
+    """SIGKILL: what it had leased is free once its last sign of life has lapsed; its peers are told, within 10 s."""
     async with gateways(postgres_server, 1) as (peer,):
         peer.listen(BRAVO)
         schema = peer.shared.limits.postgres.schema
@@ -216,9 +216,9 @@ async def test_delivery_that_two_gateways_end_at_once_ends_once(postgres_server:
 async def test_second_process_with_the_same_ledger_does_not_start(postgres_server: PostgresServer) -> None:
     """Two gateways with the same origin or the same key: the error names who has it and what to do."""
     async with gateways(postgres_server, 2) as (one, two):
-        with pytest.raises(ConfigurationError, match="in use by another gateway .*checkpoint key of its own"):
+        with pytest.raises(ConfigurationError, match=r"in use by another gateway .*checkpoint key of its own"):
             one.open()
-        with pytest.raises(ConfigurationError, match="`gateway-1.example/ledger`: one key signs one ledger"):
+        with pytest.raises(ConfigurationError, match=r"`gateway-1.example/ledger`: one key signs one"):
             Sharing(postgres_server, one.shared.limits.postgres.schema, 2, key=two.key)
         with pytest.raises(ConfigurationError, match="restore the settings and keys"):
             Sharing(postgres_server, one.shared.limits.postgres.schema, 0)

@@ -155,12 +155,7 @@ async def check_server(connection: Connection) -> None:
     Raises:
         ConfigurationError: it is too old, a standby, read-only, or a setting weakens it; the text names the setting.
     """
-    version = int(await connection.fetchval("SHOW server_version_num"))
-    if version < VERSION_MIN:
-        raise ConfigurationError(
-            f"PostgreSQL {version // 10_000} is too old, at least {VERSION_MIN // 10_000} is needed",
-            "upgrade the server (pg_upgrade), or name another one",
-        )
+    refuse_version(int(await connection.fetchval("SHOW server_version_num")))
     if await connection.fetchval("SELECT pg_is_in_recovery()"):
         raise ConfigurationError(
             "the PostgreSQL server is a standby and only reads",
@@ -180,6 +175,19 @@ async def check_server(connection: Connection) -> None:
         raise ConfigurationError(
             f"PostgreSQL has `synchronous_commit` at `{durable}`, not `on`",
             "set `synchronous_commit = on` in postgresql.conf, and for this role and database",
+        )
+
+
+def refuse_version(number: int) -> None:
+    """Return if a server with this `server_version_num` will do.
+
+    Raises:
+        ConfigurationError: it is too old.
+    """
+    if number < VERSION_MIN:
+        raise ConfigurationError(
+            f"PostgreSQL {number // 10_000} is too old, at least {VERSION_MIN // 10_000} is needed",
+            "upgrade the server (pg_upgrade), or name another one",
         )
 
 

@@ -1,5 +1,7 @@
 """What goes wrong between us and the server, sorted: it is away, or we do not know our own state any more."""
 
+import os
+
 import asyncpg
 
 from gateway.domain.errors import CapacityError, GatewayError, LedgerError
@@ -54,7 +56,9 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError):
-        return (error.strerror or str(error) or type(error).__name__).lower().splitlines()[0]
+        # asyncio puts the address into the text; the operator knows that from the settings.
+        text = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+        return text.lower().splitlines()[0]
     lines = str(error).lower().splitlines()
     return lines[0] if lines else type(error).__name__
 
