@@ -21,7 +21,7 @@ from tests.system.house import Change, House
 
 QUICK = EndpointLimits(reconnect_s_min=0.05, reconnect_s_max=0.3, hello_timeout_s=5.0)
 # Reconnecting fast, so that a test need not wait for what an operator would not notice.
-LIMITS = "reconnect_s_min = 0.05\nreconnect_s_max = 0.3"
+LIMITS = "reconnect_s_min = 0.05\nreconnect_s_max = 0.3\nmuted_s = 0.5"
 
 
 def name_at_broker(authority: str) -> str:
