@@ -12,7 +12,7 @@ help:
 	@echo 'make test       set up and run the tests; ARGS="-k receipt" narrows'
 	@echo 'make check      style, types, architecture'
 	@echo 'make bench      measure; make soak: the tests that take long'
-	@echo 'make schemas    print schemas/ and docs/cli.md anew; make services: what tests borrow from Debian'
+	@echo 'make schemas    print schemas/, docs/cli.md and tables anew; make services: what tests borrow from Debian'
 
 setup:
 	@tools/setup.sh
@@ -38,6 +38,7 @@ soak: setup services
 schemas: setup
 	@$(BIN)/accord schemas print --out schemas
 	@$(BIN)/accord schemas manual --out docs/cli.md
+	@$(BIN)/accord schemas agreements --page docs/agreements.md
 
 services: setup
 	@$(BIN)/python -m tools.services

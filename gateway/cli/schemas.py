@@ -17,6 +17,7 @@ import msgspec
 from gateway.cli.failures import DATA_INVALID, CommandError
 from gateway.cli.files import PUBLIC, write
 from gateway.cli.manual import manual
+from gateway.settings.source import read_bytes
 
 TEMPLATE = "#/$defs/{name}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -113,6 +114,18 @@ def manual_(context: click.Context, out: Path) -> None:
     root = context.find_root().command
     assert isinstance(root, click.Group)
     write(out, manual(root).encode(), PUBLIC)
+
+
+@schemas.command("agreements")
+@click.option("--page", required=True, type=click.Path(dir_okay=False, path_type=Path), help="docs/agreements.md.")
+def agreements_(page: Path) -> None:
+    """Print anew what the page on agreements says of files, clauses and codes; the rest of it stays."""
+    from gateway.app.directory import read_law_folder
+    from gateway.cli.agreement_page import printed_page
+    from gateway.cli.init import AGREEMENTS
+
+    text = read_bytes(page, "page").decode()
+    write(page, printed_page(text, read_law_folder(AGREEMENTS)).encode(), PUBLIC)
 
 
 def _schema(about: str, module: str, name: str) -> bytes:
