@@ -7,29 +7,20 @@ Two findings are kept apart: what was changed (`VerificationError`) and what can
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from gateway.crypto.canonical import decode
-from gateway.crypto.checkpoint import verify_checkpoint
 from gateway.crypto.digests import encode_base64url
-from gateway.crypto.merkle import HASH_BYTES, TILE_WIDTH, RightEdge, leaf_hash
-from gateway.crypto.receipt import leaf_data
-from gateway.domain.errors import ConfigurationError, FormatError, LedgerError, TrustError
-from gateway.domain.receipt import Checkpoint, Record
+from gateway.domain.errors import ConfigurationError, LedgerError
 from gateway.store.data_directory import is_held
-from gateway.store.ledger import SALT_BYTES
 from gateway.store.sqlite.bodies import check_bodies
 from gateway.store.sqlite.connection import open_for_reading
 from gateway.store.sqlite.engine import DATABASE, MIGRATIONS, SPOOL
 from gateway.store.sqlite.migrate import check_current, migrate
 from gateway.store.sqlite.replay import Replay
-from gateway.store.sqlite.tiles import READ_TILE
 from gateway.store.verdict import Report, VerificationError
-
-# One line of text, size, root, nothing, one signature: a receipt must have the bytes it had at first.
-NOTE_LINES = 5
+from gateway.store.walking import Walk
 
 # What of each table follows from the ledger, and which column names the leaf. Attempts and slots do not.
 COMPARED = (
@@ -46,8 +37,6 @@ COMPARED = (
     ("edition", "leaf", 0),
     ("evidence", "originator, sequence, leaf, recipient, outcome, said_leaf, position", 5),
 )
-# What reading a damaged row may raise besides our own errors: a column of another type, a value out of range.
-DAMAGE = (FormatError, TrustError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
 
 
 def verify_ledger(path: Path, *, network: str, origin: str, public: bytes, scratch: Path | None = None) -> Report:
@@ -95,7 +84,6 @@ class _Verification:
         self._network = network
         self._origin = origin
         self._public = public
-        self._at_ms = 0
 
     def run(self, path: Path) -> Report:
         connection = self._connection
@@ -111,9 +99,10 @@ class _Verification:
             migrate(derived, MIGRATIONS)
             derived.execute("BEGIN")
             replay = Replay(derived, self._header)
-            newest, checkpoints = self._walk(replay)
+            walk = Walk(connection, self._network, self._origin, self._public, replay.take)
+            newest, checkpoints = walk.run()
             derived.execute("COMMIT")
-        self._compare(derived_path)
+        compare(connection, derived_path)
         owed = check_bodies(connection, path / SPOOL, lambda leaf, recipient: _still_owed(path, leaf, recipient))
         return Report(entries=newest.size, checkpoints=checkpoints, owed=owed, checkpoint=newest)
 
@@ -126,105 +115,26 @@ class _Verification:
     def _header(self, leaf: int) -> bytes:
         return bytes(self._connection.execute("SELECT object FROM entry WHERE leaf = ?", (leaf,)).fetchone()[0])
 
-    def _walk(self, replay: Replay) -> tuple[Checkpoint, int]:
-        """Build the tree again from entries, and stop at every checkpoint to compare."""
-        edge = RightEdge()
-        newest: Checkpoint | None = None
-        count = tiles = 0
-        for size, root, note in self._connection.execute("SELECT size, root, note FROM checkpoint ORDER BY size"):
-            with _names(f"checkpoint {size}"):
-                checkpoint = self._checkpoint(size, root, note)
-            first = edge.size
-            leaves = [self._leaf(replay, *row) for row in self._entries(first, size)]
-            tiles += sum(self._tile(*tile) for tile in edge.append(leaves))
-            if (edge.size, edge.root()) != (size, root):
-                raise VerificationError(self._suspect(first, size, leaves))
-            newest, count = checkpoint, count + 1
-        if newest is None or self._count("entry") != newest.size:
-            raise VerificationError("the newest checkpoint does not cover the ledger to its end")
-        if self._count("tile") != tiles:
-            raise VerificationError("there are tiles that the tree does not have")
-        return newest, count
 
-    def _checkpoint(self, size: int, root: bytes, note: bytes) -> Checkpoint:
-        checkpoint = verify_checkpoint(note, self._origin, self._public)
-        if (checkpoint.size, checkpoint.root) != (size, root) or note.count(b"\n") != NOTE_LINES:
-            raise VerificationError("its note says something else")
-        return checkpoint
+def compare(
+    connection: sqlite3.Connection,
+    derived: Path,
+    tables: Sequence[tuple[str, str, int]] = COMPARED,
+    spell: Callable[[int], str] = str,
+) -> None:
+    """Return if `tables` hold exactly what the database at `derived` holds.
 
-    def _entries(self, first: int, end: int) -> Iterator[tuple[int, bytes, bytes, bytes | None, bytes | None]]:
-        expected = first
-        query = "SELECT leaf, salt, record, object, signatures FROM entry WHERE leaf >= ? AND leaf < ? ORDER BY leaf"
-        for row in self._connection.execute(query, (first, end)):
-            if row[0] != expected:
-                raise VerificationError(f"leaf {expected} is missing")
-            expected += 1
-            yield row
-        if expected != end:
-            raise VerificationError(f"leaf {expected} is missing")
-
-    def _leaf(
-        self, replay: Replay, leaf: int, salt: bytes, raw: bytes, object_: bytes | None, signatures: bytes | None
-    ) -> bytes:
-        with _names(f"leaf {leaf}"):
-            record = decode(raw, Record)
-            if (record.network, record.origin) != (self._network, self._origin) or len(salt) != SALT_BYTES:
-                raise VerificationError("it is not a record of this ledger")
-            if record.at_ms < self._at_ms:
-                raise VerificationError("its time is before that of the leaf before it")
-            self._at_ms = record.at_ms
-            replay.take(leaf, record, object_, signatures)
-            return leaf_hash(leaf_data(salt, raw))
-
-    def _tile(self, level: int, number: int, hashes: bytes) -> int:
-        row = self._connection.execute(READ_TILE, (level, number)).fetchone()
-        if row is None or row[0] != hashes:
-            changed = _first_difference(b"" if row is None else row[0], hashes)
-            raise VerificationError(
-                f"leaf {number * TILE_WIDTH + changed}: it is not the one in its tile"
-                if level == 0
-                else f"tile {number} of level {level} is not the one that the tree has"
-            )
-        return 1
-
-    def _suspect(self, first: int, size: int, leaves: list[bytes]) -> str:
-        """Name the leaf that does not lead to a checkpoint, as closely as what is stored allows."""
-        for leaf, computed in enumerate(leaves, first):
-            row = self._connection.execute(READ_TILE, (0, leaf // TILE_WIDTH)).fetchone()
-            start = leaf % TILE_WIDTH * HASH_BYTES
-            if row is not None and row[0][start : start + HASH_BYTES] != computed:
-                return f"leaf {leaf}: it is not the one that was signed"
-        which = f"leaf {first}" if size - first <= 1 else f"one of leaf {first} to leaf {size - 1}"
-        return f"{which}: not what checkpoint {size} was signed for"
-
-    def _count(self, table: str) -> int:
-        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608  our tables
-
-    def _compare(self, derived: Path) -> None:
-        self._connection.execute("ATTACH ? AS derived", (str(derived),))
-        for table, columns, named in COMPARED:
-            for left, right in (("main", "derived"), ("derived", "main")):
-                row = self._connection.execute(
-                    f"SELECT {columns} FROM {left}.{table} EXCEPT SELECT {columns} FROM {right}.{table} LIMIT 1"  # noqa: S608  our tables
-                ).fetchone()
-                if row is not None:
-                    raise VerificationError(f"leaf {row[named]}: table `{table}` does not follow from the ledger")
-
-
-@contextmanager
-def _names(subject: str) -> Iterator[None]:
-    """Let whatever damage does to our readers come out as one error that names `subject`."""
-    try:
-        yield
-    except DAMAGE as error:
-        raise VerificationError(f"{subject}: {error}") from error
-
-
-def _first_difference(stored: bytes, computed: bytes) -> int:
-    for offset in range(0, len(computed), HASH_BYTES):
-        if stored[offset : offset + HASH_BYTES] != computed[offset : offset + HASH_BYTES]:
-            return offset // HASH_BYTES
-    return 0
+    Raises:
+        VerificationError: they do not; the text names the leaf, as `spell` spells it.
+    """
+    connection.execute("ATTACH ? AS derived", (str(derived),))
+    for table, columns, named in tables:
+        for left, right in (("main", "derived"), ("derived", "main")):
+            row = connection.execute(
+                f"SELECT {columns} FROM {left}.{table} EXCEPT SELECT {columns} FROM {right}.{table} LIMIT 1"  # noqa: S608  our tables
+            ).fetchone()
+            if row is not None:
+                raise VerificationError(f"leaf {spell(row[named])}: table `{table}` does not follow from the ledger")
 
 
 def _still_owed(path: Path, leaf: int, recipient: str) -> bool:
