@@ -25,6 +25,7 @@ from gateway.domain.clause import (
     OtherUse,
     Purposes,
     Renewal,
+    RuleSets,
     Subjects,
     Supersession,
     Survival,
@@ -114,6 +115,7 @@ def _read(name: str, raw: bytes) -> Agreement:
         )
     _check_parties(name, agreement)
     _check_amendments(name, agreement)
+    _check_days(name, agreement)
     _check_articles(name, agreement)
     _check_clauses(name, agreement)
     # From here on an article is cited with its instrument: `CZKZ Art. 11(2)`.
@@ -153,17 +155,33 @@ def _check_amendments(name: str, agreement: Agreement) -> None:
             raise _wrong(name, path, "a day that does not exist", "write it as YYYY-MM-DD") from None
         if not ordered:
             raise _wrong(name, f"{path}.in_force_on", "in force before it was agreed", "put the dates in order")
+
+
+def _check_days(name: str, agreement: Agreement) -> None:
+    """Days inside clauses exist and are in order, and a rule set's successor is one of the instrument's (CA-25)."""
+    sets = {each.id for clause in agreement.clauses if isinstance(clause, RuleSets) for each in clause.sets}
     for index, clause in enumerate(agreement.clauses):
+        path = f"clause[{index}]"
         if isinstance(clause, Renewal) and clause.not_extended_after is not None:
-            try:
-                parse_day(clause.not_extended_after)
-            except ValueError:
-                path = f"clause[{index}].not_extended_after"
-                raise _wrong(name, path, "a day that does not exist", "write it as YYYY-MM-DD") from None
+            _ordered(name, f"{path}.not_extended_after", None, clause.not_extended_after)
+        for number, each in enumerate(clause.sets if isinstance(clause, RuleSets) else ()):
+            _ordered(name, f"{path}.sets[{number}].until", each.from_, each.until)
+            if each.successor is not None and each.successor not in sets - {each.id}:
+                what = f"`{each.successor}` is no other rule set here"
+                raise _wrong(name, f"{path}.sets[{number}].successor", what, "state it among the sets")
+
+
+def _ordered(name: str, key: str, first: str | None, last: str | None) -> None:
+    try:
+        days = [parse_day(text) for text in (first, last) if text is not None]
+    except ValueError:
+        raise _wrong(name, key, "a day that does not exist", "write it as YYYY-MM-DD") from None
+    if days != sorted(days):
+        raise _wrong(name, key, "ends before it begins", "put the dates in order")
 
 
 def _check_articles(name: str, agreement: Agreement) -> None:
-    """A treaty says how many articles it has, and nothing cites one that is not there."""
+    """A treaty says how many articles it has, and nothing cites one that is not there (1.7-10)."""
     if agreement.origin == "operator":
         return
     if agreement.articles is None:

@@ -1,6 +1,6 @@
 """Count days as the instruments do. Pure arithmetic on calendar days.
 
-The convention (ADR 0004): a day begins at 00:00 UTC; the day of the event does not count; a period of months
+The convention (1.7-14, ADR 0004): a day begins at 00:00 UTC; the day of the event does not count; a period of months
 ends on the day of the same number, or on the last day of a shorter month. What works *on lapse of* a period
 works from the day after its last day; what ends *after* a period still holds on its last day; what enters into
 force *so many days after* an event does so on the last of those days. Disputable is, each time, that last day.

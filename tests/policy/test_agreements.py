@@ -95,6 +95,7 @@ def test_digest_of_the_law_changes_with_any_byte_of_any_file() -> None:
 
 
 CZ = (AGREEMENTS / "cz-kz.toml").read_text()
+CARICC = (AGREEMENTS / "caricc-2012.toml").read_text()
 INTERNAL = (AGREEMENTS / "internal-kz.toml").read_text()
 AMENDED = """
 [[amendment]]
@@ -179,6 +180,16 @@ WRONG = {
         "cis-2001.toml",
         (AGREEMENTS / "cis-2001.toml").read_text().replace("years = 5", 'years = 5\nnot_extended_after = "2027-02-29"'),
         "not_extended_after",
+    ),
+    "a rule set that ends before it begins": (
+        "caricc-2012.toml",
+        CARICC.replace('until = "2012-06-30"', 'from = "2013-01-01"\nuntil = "2012-06-30"', 1),
+        "until",
+    ),
+    "a successor that is no rule set": (
+        "caricc-2012.toml",
+        CARICC.replace('successor = "rpd"', 'successor = "rdp"', 1),
+        "successor",
     ),
     "it implements what is not there": ("internal-kz.toml", 'implements = "cz-kz"\n' + INTERNAL, "implements"),
     "it replaces itself": ("cz-kz.toml", CZ.replace("cz-kz-1998", "cz-kz"), "clause.replaces"),
