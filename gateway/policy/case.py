@@ -110,7 +110,7 @@ def build_case(
 ) -> Case:
     """Return the case of a message: names resolved, citations followed, consents sorted."""
     available, unavailable = follow(header.originator, header.sources, facts)
-    found = (ground.authority(recipient.authority) for recipient in header.recipients)
+    found = [ground.authority(recipient.authority) for recipient in header.recipients]
     return Case(
         ground=ground,
         header=header,
@@ -122,15 +122,17 @@ def build_case(
         link_rank=link_rank if peer is None else peer.clearance,
         agreement=ground.agreements.get(header.agreement),
         originator=ground.authority(header.originator),
-        recipients=tuple(authority for authority in found if authority is not None),
-        citations=tuple(Citation(fact, ground.agreements.get(fact.agreement)) for fact in available),
+        recipients=tuple([authority for authority in found if authority is not None]),
+        citations=tuple([Citation(fact, ground.agreements.get(fact.agreement)) for fact in available]),
         unavailable=unavailable,
         standing=tuple(
-            fact
-            for digest in header.consents
-            if (fact := facts.consents.get(digest)) is not None
-            and fact.consent.grantee == header.originator
-            and consent_fault(fact, at_ms, stage) is None
+            [
+                fact
+                for digest in header.consents
+                if (fact := facts.consents.get(digest)) is not None
+                and fact.consent.grantee == header.originator
+                and consent_fault(fact, at_ms, stage) is None
+            ]
         ),
     )
 

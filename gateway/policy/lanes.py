@@ -16,6 +16,7 @@ from gateway.domain.label import RANK
 from gateway.domain.message import Header
 from gateway.domain.session import Peer
 from gateway.policy.case import holds
+from gateway.policy.dates import DAY_MS
 from gateway.policy.ground import Ground, concerns, make_room
 from gateway.policy.profiles import UNKNOWN, Bits, Profile, compile_profile, declares_enough
 from gateway.policy.rules import channel, personal_data, signing, terms
@@ -23,6 +24,8 @@ from gateway.policy.rules import channel, personal_data, signing, terms
 # Bounds of the caches; kinds are the senders' words, so profiles are bounded too.
 LANES_MAX = 65_536
 PROFILES_MAX = 4_096
+# A day, an endpoint and a kind each, where terms and endpoints are asked for.
+LET_IN_MAX = 1_024
 
 
 class Lane(Struct, frozen=True):
@@ -55,6 +58,7 @@ class Lanes:
         self._lanes: dict[tuple[str, str, str], Lane] = {}
         self._profiles: dict[tuple[str, str, bool], Profile | None] = {}
         self._sides: dict[str, Side] = {}
+        self._let_in: dict[tuple[object, ...], bool] = {}
 
     def permit(
         self,
@@ -123,8 +127,9 @@ class Lanes:
         """Tell whether whoever must sign has signed."""
         ground = self._ground
         for clause in profile.signers:
-            unsigned = signing.signer_missing(clause, ground, header, roles) or (clause.seal and "seal" not in roles)
-            if unsigned and signing.concerns_units(clause, side.authority, self._recipients(header)):
+            if clause.units and not signing.concerns_units(clause, side.authority, self._recipients(header)):
+                continue
+            if (clause.seal and "seal" not in roles) or signing.signer_missing(clause, ground, header, roles):
                 return False
         for persons in profile.persons:
             if (persons.mandatory or ground.persons) and signing.unauthorised(persons, ground, header, roles):
@@ -142,18 +147,42 @@ class Lanes:
     def _accepted(self, header: Header, profile: Profile, side: Side, peer: Peer | None, at_ms: int) -> bool:
         """Tell whether channels and terms are agreed, and originator and endpoint of the class asked for."""
         for basis in profile.channels:
-            if channel.basis_needed(basis, header) and channel.unbased(
-                self._ground, header.agreement, side.authority, self._recipients(header)
-            ):
+            if channel.basis_needed(basis, header) and not self._based(header, side):
                 return False
         if profile.entities is not None and side.authority.entity not in profile.entities:
             return False
+        if not (profile.acceptances or profile.security):
+            return True
+        # Both change from one day to the next at most.
+        key = (
+            header.agreement,
+            header.kind,
+            header.label.personal_data,
+            peer and (peer.spki_sha256, peer.authority, peer.link),
+            at_ms // DAY_MS,
+        )
+        found = self._let_in.get(key)
+        if found is None:
+            make_room(self._let_in, LET_IN_MAX)
+            found = self._let_in[key] = self._lets_in(header.agreement, profile, peer, at_ms)
+        return found
+
+    def _lets_in(self, agreement: str, profile: Profile, peer: Peer | None, at_ms: int) -> bool:
+        instrument = self._ground.agreements[agreement]
         for clause in profile.acceptances:
-            if any(terms.unaccepted(clause, self._ground, self._ground.agreements[header.agreement], at_ms)):
+            if any(terms.unaccepted(clause, self._ground, instrument, at_ms)):
                 return False
         return peer is None or not any(
             channel.profile_fault(clause, self._ground, peer, at_ms) for clause in profile.security
         )
+
+    def _based(self, header: Header, side: Side) -> bool:
+        channels, agreement = self._ground.channels, header.agreement
+        for recipient in header.recipients:
+            parties = (agreement, side.party, self._sides[recipient.authority].party)
+            if parties not in channels and (agreement, header.originator, recipient.authority) not in channels:
+                return False
+        return True
 
     def _recipients(self, header: Header) -> list[Authority]:
         """Return the recipients; each has a side, or the message would not have come this far."""

@@ -253,8 +253,9 @@ def _form_complete(header: Header, profile: Profile, at_ms: int) -> bool:
     for key, codes in profile.values:
         if declared.get(key) not in codes:
             return False
-    if profile.conditional and any(form_faults(clause, declared) for clause in profile.conditional):
-        return False
+    for clause in profile.conditional:
+        if clause.only_if.keys() <= declared.keys() and form_faults(clause, declared):
+            return False
     if profile.reviews and any(review_fault(clause, declared, at_ms) for clause in profile.reviews):
         return False
     return all(any(declared.get(key, False) is not False for key in keys) for keys in profile.any_of)

@@ -208,7 +208,8 @@ def _source_checks(case: Case, citation: Citation, rules: Rules) -> list[Check]:
     if instrument is None:
         return []
     speaking = case.ground.speaking(instrument, fact.kind, fact.label.personal_data)
-    return [Check(rules.sourced.get(type(clause), _unjudged), clause, fact) for clause in speaking.sourced]
+    sourced = rules.sourced
+    return [Check(sourced.get(type(clause), _unjudged), clause, fact) for clause in speaking.sourced]
 
 
 def _speaking(case: Case, instrument: Agreement | None, kind: str, personal: bool) -> tuple[Clause, ...]:

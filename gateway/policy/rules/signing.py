@@ -3,7 +3,7 @@
 A person is a key that the directory lists with an office, never a name. Judged once: who signed does not change.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from gateway.domain.clause import AuthorisedPersons, Experts, Signers
 from gateway.domain.directory import Authority, Signatory
@@ -12,13 +12,15 @@ from gateway.policy.case import Case, Findings, breach, listed
 from gateway.policy.ground import Ground
 
 
-def offices_signed(ground: Ground, header: Header, roles: Sequence[str]) -> Iterator[Signatory]:
-    """Yield as what each signatory's key of `header` stands in the directory, for its originator and instrument."""
+def offices_signed(ground: Ground, header: Header, roles: Sequence[str]) -> list[Signatory]:
+    """Return as what each signatory's key of `header` stands in the directory, for its originator and instrument."""
+    found = []
     for kid, role in zip(header.signers, roles, strict=False):
         if role == "signatory":
             for entry in ground.directory.signatories.get(kid, ()):
                 if entry.authority == header.originator and entry.agreement in (None, header.agreement):
-                    yield entry
+                    found.append(entry)
+    return found
 
 
 def towards(entry: Signatory, authority: str) -> bool:
@@ -26,17 +28,19 @@ def towards(entry: Signatory, authority: str) -> bool:
     return not entry.towards or authority in entry.towards
 
 
-def concerns_units(clause: Signers, originator: Authority, recipients: Sequence[Authority]) -> bool:
+def concerns_units(clause: Signers, originator: Authority, recipients: Iterable[Authority]) -> bool:
     """Tell whether a clause speaks of an exchange between these units; mixed ones are regulated by none."""
-    return not clause.units or all(side.unit in clause.units for side in (originator, *recipients))
+    if not clause.units:
+        return True
+    return originator.unit in clause.units and all(each.unit in clause.units for each in recipients)
 
 
 def signer_missing(clause: Signers, ground: Ground, header: Header, roles: Sequence[str]) -> bool:
     """Tell whether nobody of the offices asked for signed towards every recipient."""
-    return not any(
-        entry.office in clause.offices and all(towards(entry, each.authority) for each in header.recipients)
-        for entry in offices_signed(ground, header, roles)
-    )
+    for entry in offices_signed(ground, header, roles):
+        if entry.office in clause.offices and all(towards(entry, each.authority) for each in header.recipients):
+            return False
+    return True
 
 
 def signers(clause: Signers, case: Case) -> Findings:
