@@ -105,9 +105,9 @@ def _signature(own: Adherence) -> str:
 def _counted(agreement: Agreement, entry: Entry, own: date, adherences: Adherences) -> Entered:
     if entry.count == "first-of-second-month":
         return _both_notified(agreement, adherences)
-    third = third_of(notified_days(adherences))
+    third = third_of(_signatories_notified(adherences))
     if third is None:
-        return Entered(None, f"notified on {own}; fewer than three have notified")
+        return Entered(None, f"notified on {own}; fewer than three signatories have notified")
     event, which = (own, "its own notification") if own > third else (third, "the third notification")
     if entry.count == "deposit-of-third":
         return Entered(event, f"day of {which}, {event}")
@@ -115,10 +115,10 @@ def _counted(agreement: Agreement, entry: Entry, own: date, adherences: Adherenc
     return Entered(day, f"{entry.days} days after {which}, {event}", disputable=True)
 
 
-def notified_days(adherences: Adherences) -> Iterator[date]:
-    """Yield the day of every notification that counts; whether who accedes came too early is asked when loading."""
+def _signatories_notified(adherences: Adherences) -> Iterator[date]:
+    """Yield the day of every notification that counts: who accedes, accedes to what is in force already."""
     for each in adherences.values():
-        if each.notified_on and not each.pending:
+        if each.notified_on and each.signed_on and not each.pending:
             yield parse_day(each.notified_on)
 
 

@@ -80,6 +80,15 @@ def test_accession_needs_an_instrument_in_force_and_a_deposit() -> None:
     assert (late.day and late.day.isoformat()) == "2012-01-01"
 
 
+def test_who_did_not_sign_is_none_of_the_three() -> None:
+    """C8-35, C1-21: the third notification of the signatories; an accession brings nothing into force."""
+    two = FOUNDERS[:2]
+    third = notified("cis-2001", "AM", "2002-03-14", signed_on=None)
+
+    assert entered(*two, third, party="BY").day is None
+    assert entered(*FOUNDERS, party="BY").day is not None
+
+
 def test_every_form_of_entry_says_how_it_was_counted() -> None:
     """CZ-42, C8-35, C1-21, CA-21: the arithmetic stands beside the day, and what is missing where there is none."""
     thirds = [notified("cis-2018", party, f"2020-01-0{day}") for day, party in enumerate(("AM", "BY", "KZ"), 1)]
@@ -103,7 +112,7 @@ def test_every_form_of_entry_says_how_it_was_counted() -> None:
         "month": "first day of the second month after the last notification, 2024-03-10",
         "one of two": "KZ has not notified",
         "deposit": "day of the third notification, 2002-03-14",
-        "two of three": "notified on 2001-09-18; fewer than three have notified",
+        "two of three": "notified on 2001-09-18; fewer than three signatories have notified",
         "stated": "as stated in the directory",
         "signed": "signed on 2001-06-01, not notified",
         "undated": "notified on 2012-06-01; the text gives no day, and none is stated",

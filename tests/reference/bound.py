@@ -44,7 +44,8 @@ def first_day(directory: Directory, agreement: str, party: str) -> date | None:
     if not entry.notified_on:
         return None
     everybody = [each for each in directory.edition.adherences if each.agreement == agreement and not each.pending]
-    dates = sorted(day(each.notified_on) for each in everybody if each.notified_on)
+    # Art. 17(1), Art. 15: the third notification of those that signed.
+    dates = sorted(day(each.notified_on) for each in everybody if each.notified_on and each.signed_on)
     if agreement == "cz-kz":
         # CZ-42: first day of the second month after receipt of the last notification.
         both = [status(directory, agreement, each) for each in BILATERAL["cz-kz"]]
