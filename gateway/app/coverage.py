@@ -1,7 +1,7 @@
 """What covers each rule of the register: the clause that states it, the function that judges it, the tests of it.
 
-Nothing here is believed that can be looked up: a rule is in force if a clause of the loaded agreements or a function of
-policy names it; whatever else the register says names its code, and the code is looked for.
+Nothing here is believed that can be looked up: a rule is in force if a clause of the loaded agreements or a rule of our
+own names it; whatever else the register says names its code, and the code is looked for.
 """
 
 import importlib
@@ -82,10 +82,12 @@ def unknown_ids(register: RulesRegister, law: Law, outcomes: dict[str, tuple[Out
 
 
 def named_by_functions() -> dict[str, tuple[str, ...]]:
-    """Return the functions of policy by the rules that their docstrings name."""
+    """Return the functions of our own rules by the rules that their docstrings name.
+
+    Of the others the clause tells: a function that names a rule is no proof while no clause calls for it.
+    """
     named: dict[str, tuple[str, ...]] = {}
-    functions: tuple[Callable[..., Any], ...] = (*HOUSE, *OWN.values(), *SOURCED.values())
-    for function in dict.fromkeys(functions):
+    for function in HOUSE:
         for rule in dict.fromkeys(RULE_ID.findall(function.__doc__ or "")):
             named[rule] = (*named.get(rule, ()), place_of(function))
     return named
@@ -149,8 +151,8 @@ def _derived(clauses: list[Any], named: tuple[str, ...]) -> Status | None:
 
 
 def _faults_of_code(rule: RegisteredRule, clauses: list[Any], derived: Status | None) -> Iterator[str]:
-    if derived is not None and rule.status is not None and rule.status != derived:
-        yield f"the register says `{rule.status}`, the clauses and functions that name it say `{derived}`"
+    if derived is not None and rule.status is not None:
+        yield f"the register states `{rule.status}` where clauses and functions tell: take `status` and `by` out"
     for clause in clauses:
         if function_of(type(clause)) is None:
             yield f"a clause of check `{clause.__struct_config__.tag}` states it and no function judges it"

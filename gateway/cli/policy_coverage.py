@@ -26,6 +26,8 @@ HEADINGS = {
     "cis-2001": "CIS, 2001 (S-23)",
     "traps": "Traps in the texts",
 }
+# On docs/sources.md everything below the line that begins so is printed from the register.
+MARKER = "<!-- From here on printed by `accord policy coverage"
 STATUSES = ("in force", "recorded", "supported", "open")
 
 
@@ -33,7 +35,8 @@ STATUSES = ("in force", "recorded", "supported", "open")
 @click.option("--agreements", type=click.Path(file_okay=False, path_type=Path), help="The folder of agreements.")
 @click.option("--json", "as_json", is_flag=True, help="Every rule with everything that shows it.")
 @click.option("--markdown", is_flag=True, help="The tables of docs/sources.md.")
-def coverage(agreements: Path | None, as_json: bool, markdown: bool) -> None:
+@click.option("--into", "page", type=click.Path(dir_okay=False, path_type=Path), help="Print them into this page anew.")
+def coverage(agreements: Path | None, as_json: bool, markdown: bool, page: Path | None) -> None:
     """Show what becomes of every rule of the five texts: its code and its policy tests.
 
     Exit codes: 0 no rule to enforce on admission or routing is open, 65 one is, or something claimed cannot be found.
@@ -43,6 +46,8 @@ def coverage(agreements: Path | None, as_json: bool, markdown: bool) -> None:
     faults += [f"{row.id}: is to be enforced on {row.concerns} and is {row.status}" for row in rows if row.is_gap]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+    elif page is not None:
+        page.write_text(printed(page.read_text(encoding="utf-8"), rows), encoding="utf-8")
     elif markdown:
         click.echo("\n".join(tables(rows)), nl=False)
     else:
@@ -84,6 +89,19 @@ def tables(rows: tuple["Row", ...]) -> Iterator[str]:
                 cells = (row.id, row.article, row.text, row.kind, row.basis, row.status, _where(row))
                 yield f"| {' | '.join(cells)} |"
         yield ""
+
+
+def printed(page: str, rows: tuple["Row", ...]) -> str:
+    """Return a page with the tables printed anew below its marker.
+
+    Raises:
+        CommandError: there is no marker on it.
+    """
+    lines = page.splitlines()
+    found = [number for number, line in enumerate(lines) if line.startswith(MARKER)]
+    if len(found) != 1:
+        raise CommandError("the page has no line that says what is printed", f"begin one with `{MARKER}`", DATA_INVALID)
+    return "\n".join((*lines[: found[0] + 1], "", *tables(rows)))
 
 
 def _where(row: "Row") -> str:

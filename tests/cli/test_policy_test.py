@@ -84,11 +84,11 @@ def test_case_that_should_be_refused_and_passes_fails(tmp_path: Path) -> None:
 def test_refusal_by_another_rule_is_not_the_one_expected(tmp_path: Path) -> None:
     """Refused is not enough: it must be by this rule; an id that nothing carries is told apart."""
     code, text = judged(tmp_path, THIRD_PARTY.replace("CZ-33", "CZ-45"))
-    _, unknown = judged(tmp_path, THIRD_PARTY.replace("CZ-33", "CZ-99"))
+    _, unknown = judged(tmp_path, THIRD_PARTY.replace("CZ-33", "XY-99"))
 
     assert code == 65
     assert "CZ-45 is not among the reasons\n" in text
-    assert "CZ-99 is not among the reasons (no clause of the loaded agreements has this id)" in unknown
+    assert "XY-99 is not among the reasons (no clause of the loaded agreements has this id)" in unknown
 
 
 UNMARKED = """

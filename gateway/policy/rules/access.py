@@ -16,7 +16,7 @@ def clearances(case: Case) -> Findings:
 
 
 def authorities_listed(case: Case) -> Findings:
-    """ACC-02: originator and recipients are listed, with their party, and not revoked (C8-06, C1-03)."""
+    """ACC-02: originator and recipients are listed, with their party, and not revoked (C8-06, C1-03, CZ-35)."""
     header = case.header
     names = dict.fromkeys((header.originator, *(recipient.authority for recipient in header.recipients)))
     unknown = [name for name in names if case.ground.authority(name) is None]

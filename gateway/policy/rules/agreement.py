@@ -56,7 +56,7 @@ def _instead(case: Case) -> str:
 
 
 def govern(case: Case) -> Findings:
-    """ACC-04: an instrument that is listed, written for the pair, and not replaced for it (1.7-13, C8-36, CZ-44)."""
+    """ACC-04: an instrument listed, written for the pair, not replaced for it (1.7-4, 1.7-13, C8-36, CZ-44)."""
     if case.agreement is None:
         yield demand("agreement-unknown", "ACC-04", case.header.agreement)
         return
@@ -98,7 +98,7 @@ def _uncovered(code: str, pair: str, case: Case) -> Finding:
 
 
 def entered(clause: Entry, case: Case) -> Findings:
-    """In force for both parties on this day, by the instrument's own arithmetic (CZ-42, C8-35, C1-21, CA-21)."""
+    """In force for both parties on this day, by the instrument's own arithmetic (CZ-42, C8-35, C1-21, CA-21; 1.7-3)."""
     for pair, bond in _bonds(case):
         if bond.contradictory:
             yield breach(clause, "dates-contradict", listed(bond.contradictory))
@@ -110,7 +110,7 @@ def entered(clause: Entry, case: Case) -> Findings:
 
 
 def ended(clause: Exit, case: Case) -> Findings:
-    """Not left by either party: 3 months, 6 months, or a chosen day (CA-22, CZ-43, C8-37, C1-23)."""
+    """Not left by either party: 3 months, 6 months, or a chosen day (CA-22, CZ-43, C8-37, C1-23; 1.7-2, 1.7-8)."""
     for _, bond in _bonds(case):
         if case.at_ms >= bond.end_ms and _over(case, bond):
             detail = f"{bond.ended_by} since {_day(case.agreement, bond.end_ms)}"
@@ -125,7 +125,7 @@ def extended(clause: Renewal, case: Case) -> Findings:
 
 
 def suspended(clause: Suspending, case: Case) -> Findings:
-    """Not suspended for this kind and these subjects: 15 days from delivery, both ways (CZ-41)."""
+    """Not suspended for this kind and these subjects: 15 days from delivery, both ways (CZ-41; 1.7-5)."""
     header = case.header
     for _, bond in _bonds(case):
         for window in bond.windows:

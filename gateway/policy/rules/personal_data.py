@@ -26,7 +26,7 @@ def destruction_deadline(clause: DestructionDeadline, case: Case) -> Findings:
 
 
 def special_categories(clause: SpecialCategories, case: Case) -> Findings:
-    """Special categories only when necessary, and the necessity is stated (CZ-24)."""
+    """Special categories only when necessary, and the necessity is stated (CZ-24; 1.7-7)."""
     label = case.header.label
     unknown = set(label.special_categories).difference(clause.categories)
     if unknown:

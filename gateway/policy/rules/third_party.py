@@ -13,7 +13,7 @@ from gateway.policy.consents import covers, shortfalls
 
 
 def third_party(clause: ThirdParty, case: Case, source: SourceFact) -> Findings:
-    """The provider consents to each third party that is to have its information (CZ-33, C8-29, C1-18).
+    """The provider consents to each third party that is to have its information (CZ-33, C8-29, C1-18; 1.7-6).
 
     CZKZ Art. 11(2): third States and international organisations, all information, consent of the State. CIS2018
     Art. 10: any third party, consent of the authority that provided.
