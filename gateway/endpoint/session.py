@@ -5,7 +5,6 @@ a connection, none a message. However it ends, what is durable goes on from ther
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -40,6 +39,7 @@ from gateway.endpoint.intake import Intake
 from gateway.endpoint.keeping import Keeping
 from gateway.endpoint.outbox import Due
 from gateway.endpoint.transport import LinkError, Wire
+from gateway.endpoint.unread import Unread
 from gateway.wire.frames import FromEndpoint, Hello, Submission, decode_from_gateway, encode
 from gateway.wire.problems import closing
 
@@ -80,10 +80,7 @@ class Session:
         # Sequences that nobody vouches for have a cursor of their own: a false one must hide nothing elsewhere.
         self._source = address.origin if wire.vouches else f"{address.origin} by hearsay"
         self._intake = Intake(keeping, self._source, self._observe)
-        self._unread: deque[bytes] = deque()
-        self._unread_bytes = 0
-        self._read = asyncio.Event()
-        self._room = asyncio.Event()
+        self._unread = Unread(keeping.limits.unread_bytes_max)
         self._outgoing: asyncio.Queue[FromEndpoint] = asyncio.Queue()
         self._effects = Effects()
         self._committing: asyncio.Task[None] | None = None
@@ -121,29 +118,23 @@ class Session:
     # The tasks.
 
     async def _receive(self) -> None:
-        bytes_max = self._keeping.limits.unread_bytes_max
         while True:
-            raw = await self._wire.receive()
+            try:
+                raw = await self._wire.receive()
+            except LinkError:
+                await self._unread.heard_out(DRAIN_S)
+                raise
             self.heard_ms = self._now_ms()
-            self._unread.append(raw)
-            self._unread_bytes += len(raw)
-            self._read.set()
-            while self._unread_bytes > bytes_max:
-                self._room.clear()
-                await self._room.wait()
+            await self._unread.add(raw)
 
     async def _work(self) -> None:
         while True:
-            await self._read.wait()
-            self._read.clear()
+            await self._unread.turn()
             self._turn_began_s = self._loop.time()
             try:
                 while self._unread:
-                    raw = self._unread.popleft()
-                    self._unread_bytes -= len(raw)
-                    for action in self._conversation.receive(decode_from_gateway(raw)):
+                    for action in self._conversation.receive(decode_from_gateway(self._unread.take())):
                         await self._act(action)
-                    self._room.set()
                 await self._commit()
             except TwoHistoriesError as error:
                 self._effects.alarms.append(Alarm(error.kind, self._address.origin, str(error), error.evidence))
@@ -156,7 +147,12 @@ class Session:
     async def _send(self) -> None:
         while True:
             frame = await self._outgoing.get()
-            await self._wire.send(encode(frame))
+            try:
+                await self._wire.send(encode(frame))
+            except LinkError:
+                # Whoever reads finds the end too, behind what may explain it.
+                await asyncio.sleep(DRAIN_S)
+                raise
             self._outgoing.task_done()
             if self._outgoing.empty():
                 self._keeping.dispatch.wake.set()

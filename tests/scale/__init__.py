@@ -1,0 +1,1 @@
+"""Tests of several gateways in front of one database: real processes on loopback, killed under load."""
