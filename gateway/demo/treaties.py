@@ -168,6 +168,19 @@ async def armenia_moldova(story: Story) -> None:
     story.refused("am-police > md-police", "cites the agreement of 2018", newer, "C8-35")
     older = await story.send("am-police", "md-police", "Intrusion into a bank.", agreement="cis-2001", **fields)
     story.passes("am-police > md-police", "cites the agreement of 2001, which governs", older)
+    asked: dict[str, Any] = {
+        **fields,
+        "kind": "request",
+        "form": {f"element.{letter}": True for letter in "abcdef"},
+        "schema": "request.v1",
+    }
+    text = msgspec.json.encode({letter: f"element {letter}" for letter in "abcdef"}).decode()
+    unsigned = await story.send("am-police", "md-police", text, agreement="cis-2001", **asked)
+    story.refused("am-police > md-police", "asks for help, nobody in charge has signed", unsigned, "C1-09")
+    signed = await story.send(
+        "am-police", "md-police", text, agreement="cis-2001", sign_as=("seal", "signatory"), **asked
+    )
+    story.passes("am-police > md-police", "asks again, signed by its head and sealed", signed)
     high = await story.send(
         "am-police", "md-police", "The informant.", agreement="cis-2001", level="confidential", **fields
     )
