@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gateway.app.clock import wall_ms
 from gateway.app.editions import read_key_set
 from gateway.app.notify import notify
@@ -20,11 +22,11 @@ from gateway.crypto.digests import decode_base64url
 from gateway.crypto.keys import SecretKey, from_pem
 from gateway.domain.errors import CapacityError, ConfigurationError, FormatError
 from gateway.endpoint.client import Endpoint
-from gateway.endpoint.identity import Identity, KeyRing
+from gateway.endpoint.identity import GatewayAddress, Identity, KeyRing
 from gateway.endpoint.keeping import Notice
 from gateway.endpoint.local_api import Desk, OwnDesk, other_desk, serve
 from gateway.endpoint.office import Office
-from gateway.settings.endpoint import EndpointSettings, KeyFile
+from gateway.settings.endpoint import BrokerTls, EndpointSettings, KeyFile, TlsSettings
 from gateway.settings.source import load, read_secret
 from gateway.telemetry.logs import configure, get_logger, refuse_debug
 from gateway.wire import tls
@@ -51,17 +53,21 @@ def read_identity(settings: EndpointSettings) -> Identity:
 
 def make_endpoint(settings: EndpointSettings, notify_of: "Notify | None" = None) -> Endpoint:
     """Return an endpoint as its settings describe it; nothing is opened yet."""
-    files = settings.tls
-    identity = tls.Identity(Path(files.certificate_file), Path(files.key_file), Path(files.authority_file))
     return Endpoint(
         read_identity(settings),
         settings.gateways,
         Path(settings.data_folder),
-        tls_identity=identity,
+        tls_identity=_tls_identity(settings.tls),
+        broker_identity=broker_identity(settings),
         clock=wall_ms,
         limits=settings.limits,
         notify=notify_of or _unheard,
     )
+
+
+def broker_identity(settings: EndpointSettings) -> tls.Identity:
+    """Return who this endpoint is to an MQTT broker."""
+    return _tls_identity(settings.broker or settings.tls)
 
 
 class Notify:
@@ -107,18 +113,27 @@ async def run_endpoint(config: Path) -> None:
 
 
 @asynccontextmanager
-async def open_desk(config: Path, *, connect: bool) -> AsyncIterator[Desk]:
+async def open_desk(config: Path, *, connect: bool, via: str | None = None) -> AsyncIterator[Desk]:
     """Give a desk: of the running endpoint if there is one, else of our own, connected if asked for.
 
+    `via` names the only gateway or broker to be called, by its address in the settings.
+
     Raises:
-        ConfigurationError: the settings or files are not usable.
+        ConfigurationError: the settings or files are not usable, or an endpoint runs that has its own link.
         CapacityError: another command holds the data directory for too long.
     """
     settings = load(config, EndpointSettings, os.environ).values
+    if via is not None:
+        settings = replace(settings, gateways=_only(settings, via))
     folder = Path(settings.data_folder)
     end_s = asyncio.get_running_loop().time() + TURN_S
     while True:
         async with other_desk(folder) as desk:
+            if desk is not None and via is not None:
+                raise ConfigurationError(
+                    "an endpoint runs on this data directory and keeps its own connection",
+                    "leave --via out, or stop it: its order of [[gateways]] is what counts",
+                )
             if desk is not None:
                 yield desk
                 return
@@ -148,6 +163,20 @@ async def _until_stopped(stop: asyncio.Event, endpoint: Endpoint) -> None:
         task.cancel()
     for task in done:
         task.result()
+
+
+def _only(settings: EndpointSettings, via: str) -> tuple[GatewayAddress, ...]:
+    found = tuple(address for address in settings.gateways if address.url == via.rstrip("/"))
+    if not found:
+        known = ", ".join(address.url for address in settings.gateways)
+        raise ConfigurationError(
+            f"`{via}` is no address of [[gateways]] (there are: {known})", "name it there, with origin and pinned key"
+        )
+    return found
+
+
+def _tls_identity(files: TlsSettings | BrokerTls) -> tls.Identity:
+    return tls.Identity(Path(files.certificate_file), Path(files.key_file), Path(files.authority_file))
 
 
 def _read_key(entry: KeyFile) -> SecretKey:

@@ -154,7 +154,22 @@ def request_of(body: bytes, kind: str, fields: dict[str, Any]) -> SendRequest:
         raise click.UsageError(str(error).lower()) from None
 
 
-def ask(config: Path, operation: str, request: Struct, gives: type[Report], *, connect: bool = True) -> Report:
+def takes_via(command: Command) -> Command:
+    """Let a command be told by which of its gateways it goes, or through which broker."""
+    return click.option(
+        "--via", metavar="URL", help="Only this address of [[gateways]]: https://host:port, or a broker: mqtts://…"
+    )(command)
+
+
+def ask(
+    config: Path,
+    operation: str,
+    request: Struct,
+    gives: type[Report],
+    *,
+    connect: bool = True,
+    via: str | None = None,
+) -> Report:
     """Have one operation carried out and return its report.
 
     Raises:
@@ -163,7 +178,7 @@ def ask(config: Path, operation: str, request: Struct, gives: type[Report], *, c
     from gateway.app.endpoint import open_desk
 
     async def one() -> Report:
-        async with open_desk(config, connect=connect) as desk:
+        async with open_desk(config, connect=connect, via=via) as desk:
             return await desk.call(operation, request, gives)
 
     return run(one())
@@ -183,6 +198,9 @@ def warn(health: Health) -> None:
     if health.alarm is not None:
         click.echo(f"accord: alarm, nothing from there is trusted any more: {health.alarm}", err=True)
         click.echo("  remedy: keep the data directory, compare with others, then accord endpoint settle", err=True)
+    elif health.withheld:
+        click.echo(f"accord: {health.withheld} stay here: their marking may not travel through a broker", err=True)
+        click.echo("  remedy: connect to the gateway itself: an https:// address in [[gateways]]", err=True)
     elif not health.connected and health.failure is not None:
         click.echo(f"accord: not connected: {health.failure}", err=True)
 

@@ -34,16 +34,19 @@ _COLOURS = {"ok": "green", "warning": "yellow"}
     help="gateway.toml, endpoint.toml or central.toml.",
 )
 @click.option("--connect", "url", help="Ask the gateway at this address (https://host:port) what it makes of us.")
+@click.option("--broker", metavar="URL", help="Ask an MQTT broker (mqtts://host:port) what it grants and breaks.")
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
-def check(config: Path, url: str | None, as_json: bool) -> None:
+def check(config: Path, url: str | None, broker: str | None, as_json: bool) -> None:
     """Look at every precondition of a start, or of a connection; nothing is changed.
+
+    With --broker it connects there with the certificate of these settings, so nothing else may be using it.
 
     Exit codes: 0 it would, 65 trust, 69 something is not available, 77 the gateway refuses us, 78 configuration.
     """
     from gateway.app.checking import worst
 
     found = []
-    for entry in _findings(config, url):
+    for entry in _findings(config, url, broker):
         found.append(entry)
         if not as_json:
             _say(entry)
@@ -52,7 +55,7 @@ def check(config: Path, url: str | None, as_json: bool) -> None:
     raise SystemExit(EXIT_CODES[worst(found)])
 
 
-def _findings(config: Path, url: str | None) -> Iterator["Found"]:
+def _findings(config: Path, url: str | None, broker: str | None) -> Iterator["Found"]:
     from gateway.app.checking import check_central, check_endpoint, check_gateway
     from gateway.app.clock import wall_ms
     from gateway.app.probing import probe
@@ -62,7 +65,9 @@ def _findings(config: Path, url: str | None) -> Iterator["Found"]:
     from gateway.settings.source import load
 
     keys = _first_keys(config)
-    if url is not None:
+    if broker is not None:
+        yield from _broker(config, broker, "authority" in keys)
+    elif url is not None:
         yield from probe(load(config, EndpointSettings, os.environ).values, url, wall_ms())
     elif "endpoint_file" in keys:
         central = load(config, CentralSettings, os.environ).values
@@ -71,6 +76,22 @@ def _findings(config: Path, url: str | None) -> Iterator["Found"]:
         yield from check_endpoint(load(config, EndpointSettings, os.environ).values, wall_ms())
     else:
         yield from check_gateway(load(config, GatewaySettings, os.environ).values, wall_ms())
+
+
+def _broker(config: Path, url: str, endpoint: bool) -> Iterator["Found"]:
+    import asyncio
+
+    from gateway.app.broker import endpoint_side, gateway_side
+    from gateway.app.broker_probing import probe_broker
+    from gateway.settings.endpoint import EndpointSettings
+    from gateway.settings.gateway import GatewaySettings
+    from gateway.settings.source import load
+
+    if endpoint:
+        side = endpoint_side(load(config, EndpointSettings, os.environ).values, url)
+    else:
+        side = gateway_side(load(config, GatewaySettings, os.environ).values, url)
+    yield from asyncio.run(probe_broker(side))
 
 
 def _first_keys(config: Path) -> frozenset[str]:

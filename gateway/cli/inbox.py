@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.asking import ask, end, takes_config, takes_config_too, takes_json, takes_wait
+from gateway.cli.asking import ask, end, takes_config, takes_config_too, takes_json, takes_via, takes_wait
 from gateway.cli.files import PRIVATE, write_new
 from gateway.cli.telling import tell_json, tell_messages
 from gateway.endpoint.words import Done, InboxReport, Named, OpenedReport, OpenRequest, Page
@@ -16,15 +16,18 @@ from gateway.endpoint.words import Done, InboxReport, Named, OpenedReport, OpenR
 @takes_config
 @click.option("--all", "everything", is_flag=True, help="Show what was read already, too.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
+@takes_via
 @takes_wait
 @takes_json
-def inbox(ctx: click.Context, config: Path, everything: bool, limit: int, wait_s: float, as_json: bool) -> None:
+def inbox(
+    ctx: click.Context, config: Path, everything: bool, limit: int, via: str | None, wait_s: float, as_json: bool
+) -> None:
     """List messages for us, newest first; `show` and `export` open one and tell its originator so."""
     ctx.obj = config
     if ctx.invoked_subcommand is not None:
         return
     page = Page(limit=limit, everything=everything, wait_s=wait_s)
-    report = ask(config, "inbox", page, InboxReport, connect=wait_s > 0)
+    report = ask(config, "inbox", page, InboxReport, connect=wait_s > 0, via=via)
     if as_json:
         tell_json(report)
     else:

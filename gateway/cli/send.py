@@ -8,7 +8,17 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from gateway.cli.asking import ask, code_of, describes_message, end, request_of, takes_config, takes_json, takes_wait
+from gateway.cli.asking import (
+    ask,
+    code_of,
+    describes_message,
+    end,
+    request_of,
+    takes_config,
+    takes_json,
+    takes_via,
+    takes_wait,
+)
 from gateway.cli.telling import tell_json, tell_timeline
 from gateway.domain.message import BODY_BYTES_MAX
 from gateway.endpoint.words import SentReport
@@ -26,6 +36,7 @@ from gateway.endpoint.words import SentReport
     "--file", "path", type=click.Path(path_type=Path, exists=True, allow_dash=True), help="The body; - reads it."
 )
 @click.option("--queue-only", is_flag=True, help="Return once it is durable.")
+@takes_via
 @takes_wait
 @takes_json
 def send(
@@ -35,6 +46,7 @@ def send(
     text: str | None,
     path: Path | None,
     queue_only: bool,
+    via: str | None,
     wait_s: float,
     as_json: bool,
     **fields: Any,
@@ -49,7 +61,7 @@ def send(
     body = read_body(text, path)
     fields["media_type"] = media_type or guess_media_type(text, path)
     request = replace(request_of(body, kind, fields), wait_s=0 if queue_only else wait_s)
-    report = ask(config, "send", request, SentReport, connect=not queue_only)
+    report = ask(config, "send", request, SentReport, connect=not queue_only, via=via)
     finish(report, queue_only, as_json)
 
 

@@ -371,6 +371,7 @@ class Office:
             unanswered=outbox.waiting(keeping.journal),
             unread=inbox.unread(keeping.journal),
             acknowledgements_owed=inbox.count_owed(keeping.journal),
+            withheld=keeping.withheld,
             outcomes_owed=outbox.outcomes_owed(keeping.journal, self._clock() - self._grace_ms()),
         )
 

@@ -156,7 +156,8 @@ class Timeline(Struct, frozen=True):
 class Health(Struct, frozen=True):
     """How the endpoint is: connected or why not, what waits, what alarms are open.
 
-    `outcomes_owed`: messages that expired and of whose end the gateway has proved nothing.
+    `outcomes_owed`: messages that expired and of whose end the gateway has proved nothing. `withheld`: messages
+    whose marking may not travel by this connection, which goes through a broker.
     """
 
     authority: str
@@ -170,6 +171,7 @@ class Health(Struct, frozen=True):
     unread: int
     acknowledgements_owed: int
     outcomes_owed: int
+    withheld: int = 0
 
 
 class SentReport(Struct, frozen=True):

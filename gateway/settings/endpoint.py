@@ -28,6 +28,14 @@ class TlsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     authority_file: str
 
 
+class BrokerTls(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who we are to an MQTT broker (PEM): the common name of this certificate is the opaque id of our topics."""
+
+    certificate_file: str
+    key_file: str
+    authority_file: str
+
+
 class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
     """One private key (PEM, mode 0600) and its one role."""
 
@@ -39,7 +47,7 @@ class EndpointSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """An endpoint as its operator describes it.
 
     The first key of a role signs; further wrap keys still open what was sent to them. `central` is the
-    authority that `accord query` asks.
+    authority that `accord query` asks. `broker` is for gateways with an `mqtts:` address; by default it is `tls`.
     """
 
     authority: AuthorityId
@@ -50,4 +58,5 @@ class EndpointSettings(Struct, frozen=True, forbid_unknown_fields=True):
     tls: TlsSettings
     keys: Annotated[tuple[KeyFile, ...], Meta(min_length=3, max_length=32)]
     central: AuthorityId | None = None
+    broker: BrokerTls | None = None
     limits: EndpointLimits = EndpointLimits()

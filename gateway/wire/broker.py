@@ -100,15 +100,16 @@ class BrokerLink:
             self._admit(inbound)
         return client.granted
 
-    async def subscribe(self, filters: Sequence[str]) -> None:
-        """Subscribe, without what was retained; also after a session was resumed (2.0.11 forgets shared ones).
+    async def subscribe(self, filters: Sequence[str], *, retained: bool = False) -> None:
+        """Subscribe, also after a session was resumed (2.0.11 forgets shared ones); `retained`: hear what was kept.
 
         Raises:
             BrokerRefusedError: a subscription is refused.
             BrokerError: the connection has ended.
         """
         # Live publishes keep their retain flag, so that a retained one can be told and dropped (threat B7).
-        options = SubscribeOptions(qos=QOS, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
+        options = SubscribeOptions(qos=QOS, retainAsPublished=True, retainHandling=handling)
         try:
             codes = await self._connected().subscribe([(name, options) for name in filters])
         except aiomqtt.MqttError as error:
