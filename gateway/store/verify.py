@@ -16,7 +16,7 @@ from gateway.domain.errors import ConfigurationError, LedgerError
 from gateway.store.data_directory import is_held
 from gateway.store.sqlite.bodies import check_bodies
 from gateway.store.sqlite.connection import open_for_reading
-from gateway.store.sqlite.engine import DATABASE, MIGRATIONS, SPOOL
+from gateway.store.sqlite.engine import DATABASE, MIGRATIONS, MOVED, SPOOL
 from gateway.store.sqlite.migrate import check_current, migrate
 from gateway.store.sqlite.replay import Replay
 from gateway.store.verdict import Report, VerificationError
@@ -109,6 +109,7 @@ class _Verification:
     def _check_identity(self) -> None:
         expected = {"network": self._network, "origin": self._origin, "checkpoint-key": encode_base64url(self._public)}
         found = dict(self._connection.execute("SELECT name, value FROM identity"))
+        found.pop(MOVED, None)
         if found != expected:
             raise VerificationError(f"the ledger is not the one of `{self._origin}` under this key")
 

@@ -4,7 +4,7 @@ Every setting here is one that silently turns "committed" into "perhaps" (reliab
 wrong one ends with its name and the remedy.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -57,6 +57,10 @@ class Connection(Protocol):
 
     async def copy_records_to_table(self, table: str, *, records: Iterable[Any], columns: Iterable[str]) -> str:
         """Write many rows at once."""
+        ...
+
+    def cursor(self, query: str, *values: object, prefetch: int | None = None) -> AsyncIterator[Any]:
+        """Yield rows as they come, inside a transaction."""
         ...
 
     async def add_listener(self, channel: str, heard: Callable[[object, int, str, object], None]) -> None:

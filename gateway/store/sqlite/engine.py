@@ -7,7 +7,7 @@ is rebuilt from what is stored and must lead to the checkpoint that was signed l
 import sqlite3
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from gateway.crypto.digests import encode_base64url
@@ -45,6 +45,8 @@ LIVE_BODIES = "SELECT DISTINCT slot, ciphertext_bytes + wraps_bytes FROM deliver
 NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
 IDENTITY = "SELECT name, value FROM identity"
 NEW_IDENTITY = "INSERT INTO identity (name, value) VALUES (?, ?)"
+# A name in `identity` that says that this ledger goes on in another engine.
+MOVED = "moved"
 
 Report = Callable[[Sequence[tuple[Work, Committed]]], None]
 
@@ -287,6 +289,12 @@ def _recover(
     return connection, ledger, Memory(connection, spool, last_at_ms)
 
 
+def mark_moved(database: Path) -> None:
+    """Have the ledger in `database` never opened again by this engine; the caller holds the data directory."""
+    with closing(open_for_writing(database, APPLICATION_ID)) as connection:
+        connection.execute("INSERT OR REPLACE INTO identity (name, value) VALUES (?, 'postgres')", (MOVED,))
+
+
 def _check_identity(connection: sqlite3.Connection, network: str, origin: str, key: SecretKey) -> None:
     expected = {"network": network, "origin": origin, "checkpoint-key": encode_base64url(key.public)}
     found = dict(connection.execute(IDENTITY).fetchall())
@@ -296,6 +304,11 @@ def _check_identity(connection: sqlite3.Connection, network: str, origin: str, k
         connection.executemany(NEW_IDENTITY, expected.items())
         connection.execute("COMMIT")
         return
+    if MOVED in found:
+        raise ConfigurationError(
+            "the ledger in this data directory was moved to PostgreSQL and goes on there",
+            'set `engine = "postgres"` in `[store]`; keep the directory to be read',
+        )
     for name, value in expected.items():
         if found.get(name) != value:
             raise ConfigurationError(
