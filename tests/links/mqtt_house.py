@@ -7,6 +7,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from gateway.app import pki
+from gateway.app.editions import encode_key_set
+from gateway.crypto.keys import to_pem
 from gateway.domain.directory import Authority, Edition, EndpointEntry
 from gateway.domain.label import Level
 from gateway.endpoint.client import Endpoint
@@ -101,3 +103,24 @@ class MqttHouse:
             clock=now_ms,
             limits=limits,
         )
+
+    def write_config(self, member: Member) -> Path:
+        """Write `endpoint.toml` of `member`, which knows the gateway itself and the broker; return its path."""
+        home = self.folder / f"{member.name}-home"
+        (home / "keys").mkdir(parents=True)
+        direct, behind_broker = self.folder / member.name, self.broker.identity(name_at_broker(member.name))
+        lines = [f'authority = "{member.name}"', f'network = "{NETWORK}"', 'data_folder = "data"']
+        for url, spki in ((self.house.url, self.house._made._spki), (self.broker.url, self.broker.spki_sha256)):
+            lines += ["[[gateways]]", f'url = "{url}"', f'origin = "{ORIGIN}"', f'spki_sha256 = "{spki}"']
+        lines += ["[trust]", 'key_set_file = "key-set.json"', "[tls]", f'certificate_file = "{direct / "cert.pem"}"']
+        lines += [f'key_file = "{direct / "key.pem"}"', f'authority_file = "{self.folder / "ca.pem"}"', "[broker]"]
+        lines += [f'certificate_file = "{behind_broker.certificate}"', f'key_file = "{behind_broker.key}"']
+        lines += [f'authority_file = "{behind_broker.authority}"']
+        for role, key in member.keys.items():
+            path = home / "keys" / f"{role}.pem"
+            path.touch(0o600)
+            path.write_bytes(to_pem(key))
+            lines += ["[[keys]]", f'role = "{role}"', f'key_file = "keys/{role}.pem"']
+        (home / "key-set.json").write_bytes(encode_key_set(self.house.federation.key_set))
+        (home / "endpoint.toml").write_text("\n".join(lines) + "\n")
+        return home / "endpoint.toml"
