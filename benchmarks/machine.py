@@ -9,7 +9,7 @@ import sqlite3
 import ssl
 import statistics
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
@@ -32,10 +32,14 @@ def describe() -> str:
         [line for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines() if "processor" in line]
     )
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    try:
+        loop = f"uvloop {version('uvloop')}"
+    except PackageNotFoundError:
+        loop = "asyncio"
     return (
         f"machine: {model}, {cores} cores, Linux {platform.release()}\n"
         f"versions: Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, SQLite {sqlite3.sqlite_version}, "
-        f"{libraries}"
+        f"{libraries}; event loop of the gateway: {loop}"
     )
 
 

@@ -23,8 +23,7 @@ def run(config: Path) -> None:
 
     Exit codes: 0 stopped in order, 65 the edition deserves no trust, 74 the ledger failed, 78 configuration.
     """
-    import asyncio
-
     from gateway.app.gateway import GatewayProcess
+    from gateway.app.loop import run as run_loop
 
-    asyncio.run(GatewayProcess(config).run())
+    run_loop(GatewayProcess(config).run())

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import http_parser, web
 
@@ -106,8 +106,8 @@ class Connection(web.RequestHandler):
             self.spki_sha256 = "unreadable"
         if not self._door.enter(self, self.spki_sha256):
             self.close()
-            if isinstance(transport, asyncio.Transport):
-                transport.write(_TOO_MANY)
+            # A stream's transport, whose class the event loop chooses.
+            cast(asyncio.Transport, transport).write(_TOO_MANY)
             transport.close()
             return
         loop = asyncio.get_running_loop()
