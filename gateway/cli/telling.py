@@ -9,6 +9,7 @@ from msgspec import Struct
 from gateway.cli.moments import spelled
 from gateway.domain.decision import Reason
 from gateway.endpoint.words import InboxLine, ReceiptLine, Timeline
+from gateway.policy.reasons import sentence as plain
 
 STATES = {
     "queued": "queued here, not sent yet",
@@ -55,13 +56,13 @@ def tell_reasons(reasons: tuple[Reason, ...]) -> None:
 
 def sentence(reason: Reason) -> str:
     """Return what a reason says, for a person."""
-    about = f": {reason.detail}" if reason.detail else ""
+    about = f" [{reason.detail}]" if reason.detail else ""
     grounds = {
         "text": "the text of the instrument says so",
         "reading": "this is how the instrument is read here",
         "policy": "this is a decision of the federation, no text",
     }
-    return f"{reason.code.replace('-', ' ')}{about}; {grounds[reason.basis]}."
+    return f"{plain(reason.code)}{about} ({grounds[reason.basis]})"
 
 
 def tell_messages(messages: tuple[InboxLine, ...]) -> None:

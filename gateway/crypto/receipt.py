@@ -13,6 +13,7 @@ from gateway.crypto import canonical
 from gateway.crypto.checkpoint import decode_base64, verify_checkpoint
 from gateway.crypto.digests import encode_base64url, sha256, tag
 from gateway.crypto.merkle import HASH_BYTES, leaf_hash, root_from_inclusion
+from gateway.domain.decision import Reason
 from gateway.domain.errors import FormatError, TrustError
 from gateway.domain.receipt import Receipt, Record
 
@@ -91,6 +92,17 @@ def _verify(raw: bytes, object_sha256: bytes | None, gateways: Mapping[str, byte
     if object_sha256 is not None and record.object_sha256 != encode_base64url(object_sha256):
         raise TrustError("receipt is for another object")
     return Receipt(record, salt, index, checkpoint, raw)
+
+
+def recorded_reasons(raw: bytes) -> tuple[Reason, ...]:
+    """Return the reasons that a receipt of our own making records; none where they cannot be read. Verifies nothing."""
+    head = _HEAD.match(raw)
+    if head is None:
+        return ()
+    try:
+        return canonical.decode(decode_base64(head[1].decode("ascii"))[SALT_BYTES:], Record).reasons
+    except FormatError:
+        return ()
 
 
 def _path(proof: bytes) -> list[bytes]:

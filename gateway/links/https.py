@@ -1,8 +1,9 @@
 """The simple link: one HTTPS request a message, an inbox that is fetched.
 
 A submission is answered when it is recorded: 202 with the receipt, 200 if these bytes were here before,
-403 with the receipt if policy refused. Everything else is a problem (S-09, RFC 9457). Who asks is what TLS and
-the directory say; nothing of a request is believed about its sender, and nothing of it is reflected.
+403 with the receipt and its reasons in words if policy refused. Everything else is a problem (S-09, RFC 9457). Who
+asks is what TLS and the directory say; nothing of a request is believed about its sender, and nothing of it is
+reflected but which of our languages it prefers.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from aiohttp import web
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.envelope import decode_envelope, encode_envelope
 from gateway.crypto.envelope_json import envelope_from_json, envelope_to_json
+from gateway.crypto.receipt import recorded_reasons
 from gateway.domain.errors import FormatError
 from gateway.domain.names import MessageId
 from gateway.domain.session import Answer, Delivery
@@ -233,7 +235,7 @@ def _receipted(answer: Answer, headers: dict[str, str]) -> web.Response:
 def _refuse_unless_permitted(answer: Answer) -> None:
     if answer.kind == "receipt":
         if not answer.permitted:
-            raise ProblemError("refused", receipt=answer.body)
+            raise ProblemError("refused", receipt=answer.body, reasons=recorded_reasons(answer.body))
         return
     raise ProblemError(answer.code, answer.detail, retry_after_s=answer.retry_after_s)
 

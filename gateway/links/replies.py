@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from gateway.domain.decision import Reason
 from gateway.wire import problems
 
 # Whose software answers is known; which version of which library is nobody's business.
@@ -16,7 +17,8 @@ FIXED_HEADERS = {"Server": "accord", "Cache-Control": "no-store", "X-Content-Typ
 class ProblemError(Exception):
     """Ends a request with the problem of a registered code.
 
-    `detail` is a line of ours. `final` closes the connection, because the peer's body was not read.
+    `detail` is a line of ours; `reasons` are those of a refusal. `final` closes the connection, because the peer's
+    body was not read.
     """
 
     def __init__(
@@ -26,6 +28,7 @@ class ProblemError(Exception):
         *,
         retry_after_s: int = 0,
         receipt: bytes = b"",
+        reasons: tuple[Reason, ...] = (),
         headers: Mapping[str, str] | None = None,
         final: bool = False,
     ) -> None:
@@ -34,16 +37,17 @@ class ProblemError(Exception):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.receipt = receipt
+        self.reasons = reasons
         self.headers = dict(headers or {})
         self.final = final
 
-    def response(self) -> web.Response:
-        """Return the answer that says so."""
-        headers = dict(self.headers)
+    def response(self, language: str = "en") -> web.Response:
+        """Return the answer that says so, in a language of ours."""
+        headers = {**self.headers, "Content-Language": language}
         if self.retry_after_s:
             headers["Retry-After"] = str(self.retry_after_s)
         answer = reply(
-            problems.body(self.code, self.detail, self.retry_after_s, self.receipt),
+            problems.body(self.code, self.detail, self.retry_after_s, self.receipt, self.reasons, language),
             problems.MEDIA_TYPE,
             status=problems.problem(self.code).status,
             headers=headers,

@@ -22,6 +22,7 @@ from gateway.links.replies import ProblemError
 from gateway.links.websocket import WebSocketLink
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.frames import LINK_PATH
+from gateway.wire.languages import preferred
 from gateway.wire.limits import Limits
 
 Serve = Callable[[web.BaseRequest, Connection], Awaitable[web.StreamResponse]]
@@ -90,14 +91,14 @@ class Listener:
                 raise ProblemError("expectation-refused" if hdrs.EXPECT in request.headers else "not-found", final=True)
             return await self._serve(request, connection)
         except ProblemError as problem:
-            return self._tell(problem)
+            return self._tell(problem, request)
         except CapacityError as error:
             # The store cannot be read now: a database that is away comes back.
-            return self._tell(ProblemError("busy", retry_after_s=error.retry_after_s, final=True))
+            return self._tell(ProblemError("busy", retry_after_s=error.retry_after_s, final=True), request)
 
-    def _tell(self, problem: ProblemError) -> web.Response:
+    def _tell(self, problem: ProblemError, request: web.BaseRequest) -> web.Response:
         self._metrics.problem(problem.code)
-        return problem.response()
+        return problem.response(preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE)))
 
 
 class Gateway:

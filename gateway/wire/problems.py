@@ -3,14 +3,20 @@
 HTTP answers, WebSocket close codes, `Answer.code`, metric labels and documentation all come
 from here. A refusal by policy is `refused`; its reasons are in the receipt, not on this page.
 Nothing a peer sent is ever reflected. Source: S-09 (RFC 9457); S-17 (RFC 6455, section 7.4).
+The sentences of reasons come from `gateway.policy.reasons`; titles and remedies in Russian from
+`gateway.wire.russian`.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+from gateway.domain.decision import Basis, Reason
 from gateway.domain.session import CloseReason
+from gateway.policy.reasons import sentence
+from gateway.wire.russian import RUSSIAN
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "https://accord.example/problems/"
@@ -29,8 +35,23 @@ class Problem(Struct, frozen=True):
     remedy: str
 
 
+class ProblemReason(Struct, frozen=True, omit_defaults=True):
+    """One reason of a refusal, as the receipt records it, with its sentence in the language of the answer."""
+
+    code: str
+    sentence: str
+    rule: str
+    article: str
+    basis: Basis
+    detail: str | None = None
+
+
 class ProblemBody(Struct, frozen=True, omit_defaults=True):
-    """An RFC 9457 problem; `receipt` is there when the outcome was recorded (a refusal)."""
+    """An RFC 9457 problem; `receipt` and `reasons` are there when the outcome was recorded (a refusal).
+
+    `title`, `remedy` and the sentences of `reasons` are in the language of the answer (`Content-Language`); codes are
+    the same in every language.
+    """
 
     type: str
     title: str
@@ -41,6 +62,7 @@ class ProblemBody(Struct, frozen=True, omit_defaults=True):
     detail: str | None = None
     retry_after_s: int | None = None
     receipt: str | None = None
+    reasons: tuple[ProblemReason, ...] = ()
 
 
 _ROWS: tuple[tuple[str, str, int, int, Actor, str], ...] = (
@@ -109,7 +131,19 @@ def closing(reason: CloseReason) -> Problem:
     return PROBLEMS[CLOSINGS[reason]]
 
 
-def body(code: str, detail: str = "", retry_after_s: int = 0, receipt: bytes = b"") -> bytes:
+def told(entry: Problem, language: str) -> tuple[str, str]:
+    """Return title and remedy of a problem in a language; in English where we do not speak it."""
+    return RUSSIAN[entry.code] if language == "ru" and entry.code in RUSSIAN else (entry.title, entry.remedy)
+
+
+def body(
+    code: str,
+    detail: str = "",
+    retry_after_s: int = 0,
+    receipt: bytes = b"",
+    reasons: Iterable[Reason] = (),
+    language: str = "en",
+) -> bytes:
     """Return an RFC 9457 body.
 
     Args:
@@ -117,18 +151,27 @@ def body(code: str, detail: str = "", retry_after_s: int = 0, receipt: bytes = b
         detail: one line of ours; never what the peer sent.
         retry_after_s: seconds, 0 for none.
         receipt: a tlog-proof (UTF-8: its signature lines begin with an em dash), empty for none.
+        reasons: of a refusal, as they were recorded.
+        language: of titles and sentences.
     """
     entry = problem(code)
+    title, remedy = told(entry, language)
     return _encoder.encode(
         ProblemBody(
             type=TYPE_PREFIX + entry.code,
-            title=entry.title,
+            title=title,
             status=entry.status,
             code=entry.code,
             actor=entry.actor,
-            remedy=entry.remedy,
+            remedy=remedy,
             detail=detail or None,
             retry_after_s=retry_after_s or None,
             receipt=receipt.decode() or None,
+            reasons=tuple(
+                ProblemReason(
+                    each.code, sentence(each.code, language), each.rule, each.article, each.basis, each.detail
+                )
+                for each in reasons
+            ),
         )
     )

@@ -14,7 +14,7 @@ from gateway.crypto.checkpoint import sign_checkpoint
 from gateway.crypto.digests import encode_base64url, sha256
 from gateway.crypto.keys import generate
 from gateway.crypto.merkle import RightEdge, inclusion_paths, leaf_hash, root
-from gateway.crypto.receipt import RECEIPT_BYTES_MAX, encode_receipt, leaf_data, verify_receipt
+from gateway.crypto.receipt import RECEIPT_BYTES_MAX, encode_receipt, leaf_data, recorded_reasons, verify_receipt
 from gateway.domain.decision import EditionRef, Reason
 from gateway.domain.errors import TrustError
 from gateway.domain.receipt import Record
@@ -150,6 +150,14 @@ def test_receipt_for_another_object_ledger_or_network_is_refused() -> None:
     assert refused(RAW, gateways={ELSEWHERE: CHECKPOINT_KEY.public})
     assert refused(RAW, gateways={ORIGIN: OTHER_KEY.public})
     assert refused(RAW, network="another")
+
+
+def test_reasons_of_our_own_receipt_are_read_and_anything_else_has_none() -> None:
+    """For answers in words: nothing is verified, so what is no receipt simply says nothing."""
+    assert recorded_reasons(RAW) == RECORD.reasons
+    assert recorded_reasons(b"reasons") == ()
+    assert recorded_reasons(RAW[:60]) == ()
+    assert recorded_reasons(b"c2sp.org/tlog-proof@v1\nextra AAAA\nindex 0\n") == ()
 
 
 @given(st.integers(0, len(RAW) * 8 - 1))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
+from gateway.policy.reasons import sentence
 from gateway.wire import frames
 from tests.links.raw import outcome
 from tests.links.running import connect
@@ -147,6 +148,28 @@ async def test_refusal_over_https_carries_its_receipt(served: Served) -> None:
     assert (answer.status, problem["code"]) == (403, "refused")
     assert house.receipt(problem["receipt"].encode(), raw).record.outcome == "refused"
     assert ledger_size(served.gateway) == before + 1
+
+
+@pytest.mark.parametrize(("asked", "language"), [("ru-KZ, en;q=0.5", "ru"), ("kk", "en")])
+async def test_refusal_over_https_says_every_recorded_reason_in_words(
+    served: Served, asked: str, language: str
+) -> None:
+    """S-09, RFC 9110: rule, article and basis as the receipt proves them, the sentence in the peer's language."""
+    house = served.house
+    raw = house.envelope(house.senders[0], house.recipients[0], purposes=("administrative",))
+    async with (
+        house.session(house.senders[0]) as session,
+        session.post("/v1/messages", data=raw, headers={**PACKED, "Accept-Language": asked}) as answer,
+    ):
+        problem = await answer.json(content_type="application/problem+json")
+        content_language = answer.headers["Content-Language"]
+
+    recorded = house.receipt(problem["receipt"].encode(), raw).record.reasons
+    assert content_language == language
+    assert [(each["code"], each["rule"], each["article"], each["basis"]) for each in problem["reasons"]] == [
+        (each.code, each.rule, each.article, each.basis) for each in recorded
+    ]
+    assert [each["sentence"] for each in problem["reasons"]] == [sentence(each.code, language) for each in recorded]
 
 
 @pytest.mark.parametrize("kind", ["none", "foreign", "self-signed"])
