@@ -331,13 +331,17 @@ class Conditions(Clause, frozen=True, tag="conditions"):
 
 
 class Confidentiality(Clause, frozen=True, tag="confidentiality"):
-    """What is built on a source is marked no lower than the source."""
+    """What is built on a source is marked no lower than the source, in level and in `confidential_fact`."""
 
 
 class ConfidentialFact(Clause, frozen=True, tag="confidential-fact"):
-    """Where even the existence of a message is confidential: links that may not carry it."""
+    """Where even the existence of a message is confidential: links that may not carry it, and to how many it goes.
 
-    links: Annotated[tuple[Code, ...], Meta(min_length=1)]
+    What answers such a message of somebody else's is marked so too (judged at admission).
+    """
+
+    links: tuple[Code, ...] = ()
+    recipients_max: Annotated[int, Meta(ge=1)] | None = None
 
 
 class DirectQuery(Clause, frozen=True, tag="direct-query"):

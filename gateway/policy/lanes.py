@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.domain.clause import Reserved
 from gateway.domain.directory import Authority, Grant
-from gateway.domain.facts import Facts
+from gateway.domain.facts import Facts, SourceFact
 from gateway.domain.label import RANK
 from gateway.domain.message import Header
 from gateway.domain.session import Peer
@@ -20,6 +20,7 @@ from gateway.policy.dates import DAY_MS
 from gateway.policy.ground import Ground, concerns, make_room
 from gateway.policy.profiles import UNKNOWN, Bits, Profile, compile_profile, declares_enough
 from gateway.policy.rules import channel, personal_data, signing, terms
+from gateway.policy.rules.access import hidden_by_other
 
 # Bounds of the caches; kinds are the senders' words, so profiles are bounded too.
 LANES_MAX = 65_536
@@ -94,7 +95,9 @@ class Lanes:
             return False
         if self._hindered(header, profile, side, () if answered else roles):
             return False
-        return answered or header.in_reply_to is None or holds(header.originator, facts.sources.get(header.in_reply_to))
+        return (
+            answered or header.in_reply_to is None or _answers(header, profile, facts.sources.get(header.in_reply_to))
+        )
 
     def _parties_permit(self, header: Header, profile: Profile, side: Side, at_ms: int) -> bool:
         """Purposes, subjects, kind and label suit both mandates, and the instrument governs each pair."""
@@ -239,8 +242,18 @@ class Lanes:
         return self._ground.is_private(authority)
 
 
+def _answers(header: Header, profile: Profile, fact: SourceFact | None) -> bool:
+    """Tell whether a message may answer this one, and keeps secret what was to be secret."""
+    if fact is None or not holds(header.originator, fact):
+        return False
+    return header.label.confidential_fact or not profile.hides or not hidden_by_other(fact, header.originator)
+
+
 def _link_carries(header: Header, profile: Profile, peer: Peer | None, link_rank: int | None) -> bool:
     label = header.label
+    most = profile.hidden_recipients_max
+    if label.confidential_fact and most is not None and len(header.recipients) > most:
+        return False
     if peer is not None:
         if peer.authority != header.originator or (label.confidential_fact and peer.link in profile.hidden_links):
             return False

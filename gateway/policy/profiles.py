@@ -38,6 +38,8 @@ class Profile(Struct, frozen=True):
     categories: tuple[str, ...] | None = None
     deadline: bool = False
     hidden_links: tuple[str, ...] = ()
+    hides: bool = False
+    hidden_recipients_max: int | None = None
     direct: tuple[law.DirectQuery, ...] = ()
     granted: bool = False
     conditional: tuple[law.Form, ...] = ()
@@ -130,6 +132,16 @@ def _minimum(profile: Profile, clause: law.MinimumLevel, bits: Bits) -> Profile:
     return replace(profile, rank_min=max(profile.rank_min, RANK[clause.level]))
 
 
+def _hidden(profile: Profile, clause: law.ConfidentialFact, bits: Bits) -> Profile:
+    most = [each for each in (profile.hidden_recipients_max, clause.recipients_max) if each is not None]
+    return replace(
+        profile,
+        hides=True,
+        hidden_links=profile.hidden_links + clause.links,
+        hidden_recipients_max=min(most, default=None),
+    )
+
+
 def _handling(profile: Profile, clause: law.Acceptable, bits: Bits) -> Profile:
     return replace(profile, barred_handling=profile.barred_handling + clause.handling)
 
@@ -155,9 +167,7 @@ COMPILERS: dict[type[Clause], Compiler] = {
     law.Language: _language,
     law.SpecialCategories: _categories,
     law.DestructionDeadline: _sets("deadline"),
-    law.ConfidentialFact: lambda profile, clause, bits: replace(
-        profile, hidden_links=profile.hidden_links + clause.links
-    ),
+    law.ConfidentialFact: _hidden,
     law.DirectQuery: _more("direct"),
     law.Granted: _sets("granted"),
     law.ReviewDate: _more("reviews"),

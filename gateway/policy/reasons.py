@@ -68,6 +68,7 @@ REASONS: dict[str, Sentence] = {
         "clearance-exceeded": "The marking of the message is above the clearance of an authority.",
         "link-clearance-exceeded": "The marking of the message is above what this connection may carry.",
         "link-not-confidential": "The existence of this message is confidential and this connection would show it.",
+        "confidential-fact-spread": "The existence of this message is confidential, so it goes to fewer recipients.",
         "label-lowered": "The message is marked lower than the information of another authority that it uses.",
         "database-missing": "A query must name the database it asks.",
         "grant-missing": "The central node has granted this authority no access to this database.",

@@ -1,8 +1,20 @@
 """Cases of the access family: listing, clearance, grants, marking."""
 
+from typing import Any
+
 from gateway.domain.directory import Grant
 from tests.policy.told import LATER, Case, Told, armenian, armenian_of_2001, c18, cz, czech, interpols, passing, query
-from tests.policy.world import AUTHORITIES, CARICC_FORM, NOW, authority, digest, header, label, law, source
+from tests.policy.world import AUTHORITIES, CARICC_FORM, NOW, authority, digest, header, label, law, recipients, source
+
+HIDDEN = label(confidential_fact=True)
+
+
+def answer(**changes: Any) -> Told:
+    """A Kazakh answer to an Armenian request whose very existence is confidential."""
+    asked = armenian(kind="request", label=HIDDEN)
+    message = header("kz-mvd", "am-police", "cis-2018", kind="reply", in_reply_to=asked.header_sha256, **changes)
+    return Told(message, (asked,))
+
 
 ACCESS_CASES = (
     Case(
@@ -60,6 +72,21 @@ ACCESS_CASES = (
         "CIS2018 Art. 8(1)",
         c18(label=label(confidential_fact=True)),
         c18(label=label(confidential_fact=True))._replace(link="broker"),
+    ),
+    Case(
+        "C8-26",
+        "confidential-fact-spread",
+        "CIS2018 Art. 8(1)",
+        c18(label=HIDDEN),
+        c18(label=HIDDEN, recipients=recipients("kz-mvd", "by-police")),
+    ),
+    Case("C8-26", "label-lowered", "CIS2018 Art. 8(1)", answer(label=HIDDEN), answer()),
+    Case(
+        "C8-26",
+        "label-lowered",
+        "CIS2018 Art. 8(1)",
+        passing(armenian(label=HIDDEN), "am-police", "cis-2018", label=HIDDEN),
+        passing(armenian(label=HIDDEN), "am-police", "cis-2018"),
     ),
     Case("CA-12", "grant-missing", "CARICC Art. 4(1)-(2), Annex 1", query(), query(database="vehicles")),
     Case(

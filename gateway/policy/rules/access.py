@@ -1,8 +1,9 @@
 """Access: the marking against every clearance it meets, and databases only under the central node's grants."""
 
 from gateway.domain.clause import ConfidentialFact, Degree, DirectQuery, Granted, MinimumLevel
+from gateway.domain.facts import SourceFact
 from gateway.domain.label import RANK
-from gateway.policy.case import Case, Findings, breach, demand, listed
+from gateway.policy.case import Case, Findings, breach, demand, holds, listed
 
 
 def clearances(case: Case) -> Findings:
@@ -57,9 +58,22 @@ def minimum_level(clause: MinimumLevel, case: Case) -> Findings:
 
 
 def confidential_fact(clause: ConfidentialFact, case: Case) -> Findings:
-    """Where even the fact of a message is confidential it takes no link that shows it (C8-26)."""
-    if case.header.label.confidential_fact and case.peer is not None and case.peer.link in clause.links:
+    """Where even the fact of a message is confidential nobody else learns it: no link, no co-recipient (C8-26)."""
+    header = case.header
+    if not header.label.confidential_fact:
+        answered = case.facts.sources.get(header.in_reply_to or "") if case.stage == "admission" else None
+        if answered is not None and holds(header.originator, answered) and hidden_by_other(answered, header.originator):
+            yield breach(clause, "label-lowered", "the fact of what is answered is confidential")
+        return
+    if case.peer is not None and case.peer.link in clause.links:
         yield breach(clause, "link-not-confidential", case.peer.link)
+    if clause.recipients_max is not None and len(header.recipients) > clause.recipients_max:
+        yield breach(clause, "confidential-fact-spread", f"{len(header.recipients)} recipients")
+
+
+def hidden_by_other(fact: SourceFact, name: str) -> bool:
+    """Tell whether somebody else than `name` made the very existence of a message confidential."""
+    return fact.label.confidential_fact and fact.originator != name
 
 
 def queries_foreseen(case: Case) -> Findings:

@@ -74,8 +74,12 @@ def conditions(clause: Conditions, case: Case, source: SourceFact) -> Findings:
 
 def confidentiality(clause: Confidentiality, case: Case, source: SourceFact) -> Findings:
     """Nobody but the provider marks its information lower (C1-17, C8-26, threat U5)."""
-    if RANK[source.label.level] > case.rank and not case.owns(source, "authority"):
+    if case.owns(source, "authority"):
+        return
+    if RANK[source.label.level] > case.rank:
         yield breach(clause, "label-lowered", f"{source.label.level} to {case.header.label.level}")
+    if source.label.confidential_fact and not case.header.label.confidential_fact:
+        yield breach(clause, "label-lowered", "the fact of the source is confidential")
 
 
 def sources_available(case: Case) -> Findings:
