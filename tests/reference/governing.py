@@ -1,0 +1,118 @@
+"""Whether the cited instrument governs every pair of a message on its day, and by which rule not.
+
+A pair is the originator's party and one recipient's. Protective kinds pass after exit, suspension and
+supersession (1.7-15), never before entry.
+"""
+
+from gateway.domain.message import PROTECTIVE_KINDS
+from tests.reference.bindings import BILATERAL, HUB, MEMBERS, OPERATOR_FROM, suspended
+from tests.reference.case import Case
+from tests.reference.counting import parse
+from tests.reference.left_out import asked
+
+ENTRY = {"caricc-2012": "CA-21", "cz-kz": "CZ-42", "cis-2018": "C8-35", "cis-2001": "C1-21", "cz-kz-1998": "CZ-42"}
+# A State that did not sign and accedes.
+ACCESSION = {name: rule for name, rule in (("cis-2018", "C8-34"), ("cis-2001", "C1-24")) if asked(rule)}
+# Whose request may be handed on to the competent authority at home (CZ-17, C8-21, C1-12).
+REFERRING = {"cz-kz", "cz-kz-1998", "cis-2018", "cis-2001"} if asked("C8-21 at home") else set()
+EXIT = {"caricc-2012": "CA-22", "cz-kz": "CZ-43", "cis-2018": "C8-37", "cis-2001": "C1-23"}
+AMENDMENT = {"caricc-2012": "CA-20", "cz-kz": "CZ-40", "cis-2018": "C8-33", "cis-2001": "C1-19"}
+
+
+def governing(case: Case) -> set[str]:
+    """Return the rule ids by which the instrument does not govern this message; empty if it does."""
+    own = case.own_party
+    spoken: set[str] = set()
+    if own is None:
+        return spoken
+    for recipient in case.recipients:
+        if recipient is not None:
+            spoken |= _pair(case, own, recipient.party)
+    return spoken
+
+
+def _pair(case: Case, one: str, other: str) -> set[str]:
+    agreement = case.header.agreement
+    if agreement in MEMBERS:
+        return set() if _covered(agreement, one, other) and case.day >= OPERATOR_FROM else {"1.7-13"}
+    between = BILATERAL.get(agreement)
+    if one == other and not (case.kind == "referral" and agreement in REFERRING):
+        return {"1.7-13"}
+    if between and not (one in between and other in between):
+        return {"1.7-13"}
+    spoken = _not_entered(case, agreement, one, other)
+    if agreement == "cis-2001" and _reserved(case, one, other):
+        spoken.add("C1-25")
+    # What never bound this pair neither ended nor was superseded for it.
+    ended = not (spoken - {"C1-25"}) and case.kind not in PROTECTIVE_KINDS
+    return spoken | (_ended(case, agreement, one, other) if ended else set())
+
+
+def _covered(agreement: str, one: str, other: str) -> bool:
+    members = MEMBERS[agreement]
+    if one not in members or other not in members:
+        return False
+    if agreement == "internal-kz":
+        return one == other
+    return one != other and HUB[agreement] in (one, other)
+
+
+def _not_entered(case: Case, agreement: str, one: str, other: str) -> set[str]:
+    spoken = set()
+    for party in (one, other):
+        first, _ = case.world.spans[agreement, party]
+        if first is None or case.day < first:
+            entry = case.world.directory.adherences.get((agreement, party))
+            acceding = entry is not None and entry.signed_on is None
+            spoken.add(ACCESSION[agreement] if acceding and agreement in ACCESSION else ENTRY[agreement])
+    amended = case.world.amended_on.get(agreement)
+    ever = all(case.world.spans[agreement, party][0] for party in (one, other))
+    if ever and amended and case.day < parse(amended):
+        spoken.add(AMENDMENT[agreement])
+    return spoken
+
+
+def _ended(case: Case, agreement: str, one: str, other: str) -> set[str]:
+    spoken = set()
+    for party in (one, other):
+        _, last = case.world.spans[agreement, party]
+        if last is not None and case.day > last:
+            spoken.add(EXIT[agreement])
+        entry = case.world.directory.adherences.get((agreement, party))
+        for notice in entry.suspensions if entry and agreement == "cz-kz" else ():
+            if suspended(notice, case.day, case.kind, case.header.subjects):
+                spoken.add("CZ-41")
+    # Inside one State there are no relations between States Parties.
+    if agreement == "cis-2001" and one != other and _both_bound(case, "cis-2018", one, other):
+        spoken.add("C8-36")
+    if agreement == "cz-kz-1998" and _ever_in_force(case, "cz-kz"):
+        spoken.add("CZ-44")
+    limit = case.world.not_extended_after
+    if agreement == "cis-2001" and limit and case.day > parse(limit):
+        spoken.add("C1-22")
+    return spoken
+
+
+def _reserved(case: Case, one: str, other: str) -> bool:
+    """C1-25: Ukraine is not bound by 5(e); that information systems with it are refused either way is policy."""
+    if "UA" not in (one, other) or any(case.world.spans["cis-2001", party][0] is None for party in (one, other)):
+        return False
+    entry = case.world.directory.adherences.get(("cis-2001", "UA"))
+    return case.kind == "information-systems" and entry is not None and "5-e" in entry.reservations
+
+
+def _both_bound(case: Case, agreement: str, one: str, other: str) -> bool:
+    """C8-36: only when both are Parties on that day, of an instrument that the edition lists."""
+    if not case.world.lists(agreement):
+        return False
+    for party in (one, other):
+        first, last = case.world.spans[agreement, party]
+        if first is None or case.day < first or (last is not None and case.day > last):
+            return False
+    return True
+
+
+def _ever_in_force(case: Case, agreement: str) -> bool:
+    """CZ-44: on its entry into force the older one terminates, and it does not come back."""
+    firsts = [case.world.spans[agreement, party][0] for party in BILATERAL[agreement]]
+    return case.world.lists(agreement) and all(first is not None and first <= case.day for first in firsts)
