@@ -341,7 +341,7 @@ class ConfidentialFact(Clause, frozen=True, tag="confidential-fact"):
     """
 
     links: tuple[Code, ...] = ()
-    recipients_max: Annotated[int, Meta(ge=1)] | None = None
+    recipients_max: Annotated[int, Meta(ge=1, le=256)] | None = None
 
 
 class DirectQuery(Clause, frozen=True, tag="direct-query"):
