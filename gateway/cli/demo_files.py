@@ -12,6 +12,7 @@ from gateway.app.directory import Desk, read_law_folder, verify_file
 from gateway.app.editions import encode_key_set, file_name
 from gateway.app.federation import CENTRAL, DATABASE, MEMBERS, NETWORK, ORIGIN, Member, directory_toml
 from gateway.app.registration import AUTHORITY_ROLES, generate_keys, make_key_request, open_key_request, tables
+from gateway.cli.demo_broker import DemoBroker
 from gateway.cli.files import PRIVATE, PUBLIC, make_folder, refuse_filled, write
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.grants import sign_grants
@@ -37,11 +38,12 @@ class DemoFiles:
         self.root = root
         self.at_ms = at_ms
         self._agreements = agreements
-        self.port, self.inspection_port = free_ports(2)
+        self.port, self.inspection_port, broker_port = free_ports(3)
         self._authority = pki.make_authority(f"{NETWORK} authority", at_ms)
         self._directory_keys = tuple(generate("directory") for _ in range(DIRECTORY_KEYS))
         self._checkpoint_key = generate("checkpoint")
         self._grants_key = generate("grants")
+        self._broker = DemoBroker(root, self._authority, at_ms, HOST, broker_port)
         self._server = pki.make_server(self._authority, (HOST, "localhost"), at_ms)
 
     def write(self) -> None:
@@ -59,6 +61,7 @@ class DemoFiles:
         desk = self._write_directory()
         for member in MEMBERS:
             self._write_endpoint(member, desk)
+        self._broker.write(desk.source)
         self._write_central()
         self._write_gateway(self._sign_edition(desk))
 

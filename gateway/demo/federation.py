@@ -5,6 +5,7 @@ as commands. Nothing here reaches into a process.
 """
 
 import asyncio
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,8 @@ class Federation:
         self.root = root
         self.gateway_file = root / "gateway" / "gateway.toml"
         logs = root / "logs"
+        # A Mosquitto, where the machine has one.
+        self.broker: Program | None = None
         self.gateway = Program("gateway", ["gateway", "run", "--config", str(self.gateway_file)], logs / "gateway.log")
         central_file = str(root / "central" / "central.toml")
         self.central = Program("central node", ["central", "run", "--config", central_file], logs / "central.log")
@@ -52,8 +55,20 @@ class Federation:
         self.accord("init", "--demo", str(self.root))
         (self.root / "logs").mkdir()
 
+    def use_broker(self, mosquitto: Path) -> None:
+        """Have the gateway connect to a broker of this program, too; call it after `make` and before `start`."""
+        folder = self.root / "broker"
+        if folder.exists():
+            arguments = ["-c", str(folder / "accord.conf")]
+            self.broker = Program("broker", arguments, self.root / "logs" / "broker.log", program=mosquitto)
+            overlay = self.root / "gateway" / "conf.d"
+            overlay.mkdir(exist_ok=True)
+            shutil.copy(self.root / "gateway" / "broker" / "mqtt.toml", overlay / "mqtt.toml")
+
     def start(self) -> None:
         """Start the gateway, then everybody who connects to it."""
+        if self.broker is not None:
+            self.broker.start()
         self.start_gateway()
         self.central.start()
         for endpoint in self.endpoints.values():
@@ -66,7 +81,7 @@ class Federation:
 
     def stop(self) -> None:
         """End every process that was started here."""
-        for program in (*self.endpoints.values(), self.central, self.gateway):
+        for program in (*self.endpoints.values(), self.central, self.gateway, *filter(None, (self.broker,))):
             program.stop()
 
     def settings(self) -> GatewaySettings:

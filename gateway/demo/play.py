@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from gateway.demo.attacks import attacks
+from gateway.demo.brokered import brokered, find_mosquitto
 from gateway.demo.closing import revocation, verification
 from gateway.demo.crash import crash
 from gateway.demo.federation import Federation
@@ -27,6 +28,9 @@ def play(folder: Path | None, keep: bool) -> int:
     try:
         narrator.note(f"a federation in {root}: keys, certificates, a signed directory, six authorities")
         federation.make()
+        mosquitto = find_mosquitto()
+        if mosquitto is not None:
+            federation.use_broker(mosquitto)
         federation.start()
         asyncio.run(_tell(Story(federation, narrator)))
         code = narrator.close()
@@ -50,6 +54,7 @@ async def _tell(story: Story) -> None:
         await attacks(story)
         await revocation(story)
         await verification(story, request)
+        await brokered(story)
 
 
 def _leave_open(federation: Federation) -> None:

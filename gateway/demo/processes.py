@@ -20,10 +20,12 @@ STOP_WITHIN_S = 15.0
 class Program:
     """One process of the federation."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
-        """Do not start yet; the output goes to `log`."""
+    def __init__(self, name: str, arguments: list[str], log: Path, *, program: Path | None = None) -> None:
+        """Do not start yet; the output goes to `log`. `program` is another one than ours."""
         self.name = name
-        self._arguments = [sys.executable, "-m", "gateway", *arguments]
+        self._arguments = (
+            [sys.executable, "-m", "gateway", *arguments] if program is None else [str(program), *arguments]
+        )
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
