@@ -14,19 +14,28 @@ from gateway.cli.moments import spelled
 
 if TYPE_CHECKING:
     from gateway.domain.receipt import Checkpoint
+    from gateway.settings.gateway import GatewaySettings
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 DEFAULT_CONFIG = Path("/etc/accord/gateway/gateway.toml")
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """A store in PostgreSQL, and the password for it."""
+
+    access: Any  # A `PostgresSettings`; its module is imported only where it is needed.
+    password: str | None
+
+
 class Whose(msgspec.Struct, frozen=True):
-    """Whose ledger is meant, and where it lies; never taken from the data directory itself."""
+    """Whose ledger is meant, and where it lies, in `shared` or in `path`; never taken from there itself."""
 
     path: Path
     network: str
     origin: str
     public: bytes
+    shared: Shared | None = None
 
 
 def whose(command: Callable[..., None]) -> Callable[..., None]:
@@ -38,7 +47,11 @@ def whose(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--origin", help="With --directory: which gateway, where it lists several.")
     @wraps(command)
     def wrapped(config: Path, data_dir: Path | None, edition: Path | None, origin: str | None, **rest: Any) -> None:
-        named = _by_config(config, data_dir) if edition is None else _by_edition(edition, data_dir, origin)
+        if edition is None:
+            named = _by_config(config, data_dir)
+        else:
+            shared = _shared(_settings(config)) if data_dir is None and config.exists() else None
+            named = _by_edition(edition, data_dir, origin, shared)
         command(named, **rest)
 
     return wrapped
@@ -56,9 +69,15 @@ def ledger() -> None:
 @whose
 def checkpoint(named: Whose) -> None:
     """Print the newest signed checkpoint, for witnesses and for comparing by phone."""
-    from gateway.store.offline import newest_checkpoint
+    if named.shared is not None:
+        from gateway.store.postgres.offline import newest_checkpoint as newest_shared
 
-    click.echo(newest_checkpoint(named.path, origin=named.origin, public=named.public).note.decode(), nl=False)
+        head = newest_shared(named.shared.access, named.shared.password, origin=named.origin, public=named.public)
+    else:
+        from gateway.store.offline import newest_checkpoint
+
+        head = newest_checkpoint(named.path, origin=named.origin, public=named.public)
+    click.echo(head.note.decode(), nl=False)
 
 
 @ledger.command()
@@ -68,9 +87,15 @@ def checkpoint(named: Whose) -> None:
 @whose
 def prove(named: Whose, index: int, newest: bool, out: Path | None) -> None:
     """Give the receipt of the entry INDEX: anybody can verify it with the gateway's public key alone."""
-    from gateway.store.offline import prove as prove_entry
+    if named.shared is not None:
+        from gateway.store.postgres.offline import prove as prove_shared
 
-    receipt = prove_entry(named.path, index, origin=named.origin, public=named.public, newest=newest)
+        access, password = named.shared.access, named.shared.password
+        receipt = prove_shared(access, password, index, origin=named.origin, public=named.public, newest=newest)
+    else:
+        from gateway.store.offline import prove as prove_entry
+
+        receipt = prove_entry(named.path, index, origin=named.origin, public=named.public, newest=newest)
     if out is None:
         click.echo(receipt, nl=False)
     else:
@@ -87,9 +112,16 @@ def verify(named: Whose, scratch: Path | None, as_json: bool) -> None:
 
     Exit codes: 65 something was changed (the entry is named), 74 it cannot be read.
     """
-    from gateway.store.verify import verify_ledger
+    network, origin, public = named.network, named.origin, named.public
+    if named.shared is not None:
+        from gateway.store.postgres.verify import verify_shared
 
-    report = verify_ledger(named.path, network=named.network, origin=named.origin, public=named.public, scratch=scratch)
+        access, password = named.shared.access, named.shared.password
+        report = verify_shared(access, password, network=network, origin=origin, public=public, scratch=scratch)
+    else:
+        from gateway.store.verify import verify_ledger
+
+        report = verify_ledger(named.path, network=network, origin=origin, public=public, scratch=scratch)
     if as_json:
         head = {"size": report.checkpoint.size, "note": report.checkpoint.note.decode()}
         told = {"origin": named.origin, "entries": report.entries, "checkpoints": report.checkpoints}
@@ -123,9 +155,15 @@ def reconcile(named: Whose, files: tuple[Path, ...]) -> None:
 @whose
 def register(named: Whose, as_json: bool, confidential: bool) -> None:
     """Export the register of provision, receipt and destruction (CZ-31), one act a line."""
-    from gateway.store.register import export
+    if named.shared is not None:
+        from gateway.store.postgres.offline import export_register
 
-    for line in export(named.path, confidential):
+        acts = export_register(named.shared.access, named.shared.password, confidential)
+    else:
+        from gateway.store.register import export
+
+        acts = export(named.path, confidential)
+    for line in acts:
         if as_json:
             click.echo(msgspec.json.encode(line).decode())
             continue
@@ -139,24 +177,39 @@ def register(named: Whose, as_json: bool, confidential: bool) -> None:
 
 def _by_config(config: Path, data_dir: Path | None) -> Whose:
     from gateway.app.fitness import read_checkpoint_key
+
+    settings = _settings(config)
+    path = data_dir or Path(settings.gateway.data_folder)
+    public = read_checkpoint_key(settings).public
+    shared = _shared(settings) if data_dir is None else None
+    return Whose(path, settings.gateway.network, settings.gateway.origin, public, shared)
+
+
+def _settings(config: Path) -> "GatewaySettings":
     from gateway.settings.gateway import GatewaySettings
     from gateway.settings.source import load
 
-    settings = load(config, GatewaySettings, os.environ).values
-    path = data_dir or Path(settings.gateway.data_folder)
-    return Whose(path, settings.gateway.network, settings.gateway.origin, read_checkpoint_key(settings).public)
+    return load(config, GatewaySettings, os.environ).values
 
 
-def _by_edition(edition: Path, data_dir: Path | None, origin: str | None) -> Whose:
+def _shared(settings: "GatewaySettings") -> Shared | None:
+    from gateway.app.storing import read_password
+
+    if settings.store.engine == "sqlite":
+        return None
+    return Shared(settings.store.postgres, read_password(settings))
+
+
+def _by_edition(edition: Path, data_dir: Path | None, origin: str | None, shared: Shared | None) -> Whose:
     from gateway.app.directory import self_consistent
     from gateway.crypto.digests import decode_base64url
 
-    if data_dir is None:
-        raise click.UsageError("--directory needs --data-dir")
+    if data_dir is None and shared is None:
+        raise click.UsageError("--directory needs --data-dir, or --config of a gateway on PostgreSQL")
     directory = self_consistent(edition, None)
     names = list(directory.gateways)
     chosen = origin or (names[0] if len(names) == 1 else None)
     if chosen not in directory.gateways:
         raise click.UsageError(f"give --origin, one of: {', '.join(names)}")
     public = decode_base64url(directory.gateways[chosen].checkpoint_public)
-    return Whose(data_dir, directory.edition.network, chosen, public)
+    return Whose(data_dir or Path(), directory.edition.network, chosen, public, shared)

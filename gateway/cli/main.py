@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateway": ("gateway.cli.gateway", "Run the gateway."),
     "drain": ("gateway.cli.drain", "Move every connection of a running gateway to the others."),
     "backup": ("gateway.cli.backup", "Copy a gateway's ledger while it runs, prove the copy, put it back."),
+    "store": ("gateway.cli.store", "Move a gateway's store from the embedded engine to PostgreSQL."),
     "ledger": ("gateway.cli.ledger", "Show, prove and verify the ledger, on a copy too."),
     "policy": ("gateway.cli.policy", "Explain what the law says of a header."),
     "agreements": ("gateway.cli.agreements", "Show who is bound by what on a day, and what governs a pair."),

@@ -62,13 +62,18 @@ def export(path: Path, confidential: bool = False) -> Iterator[Line]:
     `confidential`: the messages whose existence is confidential too (C8-26).
     """
     with closing(open_for_reading(path / DATABASE)) as connection:
-        last = -1
-        while rows := connection.execute(MESSAGES, (last, PAGE_MESSAGES)).fetchall():
-            for leaf, raw in rows:
-                header = decode(raw, Header)
-                if confidential or not header.label.confidential_fact:
-                    yield from _of_message(connection, leaf, header)
-            last = rows[-1][0]
+        yield from lines(connection, confidential)
+
+
+def lines(connection: sqlite3.Connection, confidential: bool) -> Iterator[Line]:
+    """Yield the register that the tables of `connection` hold."""
+    last = -1
+    while rows := connection.execute(MESSAGES, (last, PAGE_MESSAGES)).fetchall():
+        for leaf, raw in rows:
+            header = decode(raw, Header)
+            if confidential or not header.label.confidential_fact:
+                yield from _of_message(connection, leaf, header)
+        last = rows[-1][0]
 
 
 def _of_message(connection: sqlite3.Connection, leaf: int, header: Header) -> Iterator[Line]:

@@ -30,7 +30,7 @@ class Running:
         """Start it; it is not ready yet."""
         settings = load(config, GatewaySettings).values
         self.url = f"https://127.0.0.1:{settings.listen.port}"
-        self._inspection = f"http://127.0.0.1:{settings.inspection.port}"
+        self.inspection = f"http://127.0.0.1:{settings.inspection.port}"
         self._log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -43,7 +43,7 @@ class Running:
     def get(self, path: str) -> str:
         """Return what the inspection listener answers; empty while it does not."""
         try:
-            with urllib.request.urlopen(self._inspection + path, timeout=5) as answer:  # noqa: S310 - built above
+            with urllib.request.urlopen(self.inspection + path, timeout=5) as answer:  # noqa: S310 - built above
                 return str(answer.read().decode())
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return ""

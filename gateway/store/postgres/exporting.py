@@ -5,6 +5,7 @@ in the tables of the embedded engine, with entries named by one number (`places`
 """
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -34,7 +35,10 @@ OWN = (
 )
 _AT = f"(log::bigint << {LEAF_BITS}) | leaf"
 _SAID = f"(said_log::bigint << {LEAF_BITS}) | said_leaf"
-# Table, columns in SQLite, the same in PostgreSQL. `digest` holds nothing that `message` does not.
+# Table, columns in SQLite, the same in PostgreSQL.
+Table = tuple[str, str, str]
+ENTRIES: Table = ("entry", "leaf, salt, record, object, signatures", f"{_AT}, salt, record, object, signatures")
+# `digest` holds nothing that `message` does not.
 TOGETHER = (
     ("message", "originator, id, leaf", f"originator, id, {_AT}"),
     (
@@ -84,10 +88,15 @@ async def export_logs(connection: Connection, folder: Path) -> list[Log]:
     return logs
 
 
-async def export_together(connection: Connection, path: Path) -> None:
+async def export_everything(connection: Connection, path: Path) -> None:
+    """Write the entries of all ledgers and what they lead to into the file at `path`, as if they were one ledger's."""
+    await export_together(connection, path, (ENTRIES, *TOGETHER))
+
+
+async def export_together(connection: Connection, path: Path, tables: Sequence[Table] = TOGETHER) -> None:
     """Write what all ledgers together lead to into the file at `path`; inside the same transaction."""
     with closing(_new(path)) as target:
-        for table, columns, query in TOGETHER:
+        for table, columns, query in tables:
             marks = ", ".join("?" * (columns.count(",") + 1))
             await _copy(
                 connection,

@@ -1,0 +1,117 @@
+"""Ledgers in PostgreSQL without their gateways: newest checkpoint, proof of an entry, register. Gateways may run."""
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import msgspec
+
+from gateway.crypto.checkpoint import verify_checkpoint
+from gateway.domain.errors import FormatError, LedgerError
+from gateway.domain.receipt import Checkpoint
+from gateway.store.limits import PostgresSettings
+from gateway.store.postgres.connecting import Connection, check_access, connect
+from gateway.store.postgres.exporting import export_everything
+from gateway.store.postgres.failing import AwayError, cause_of, passes
+from gateway.store.postgres.migrate import check_current
+from gateway.store.postgres.places import place_of
+from gateway.store.postgres.proofs import Proofs
+from gateway.store.register import Line, lines
+
+T = TypeVar("T")
+
+STATEMENT_S = 600.0
+
+NUMBER = "SELECT number FROM log WHERE origin = $1"
+NEWEST = "SELECT note FROM checkpoint WHERE log = $1 ORDER BY size DESC LIMIT 1"
+LINE = "SELECT salt, record FROM entry WHERE log = $1 AND leaf = $2"
+
+
+def newest_checkpoint(access: PostgresSettings, password: str | None, *, origin: str, public: bytes) -> Checkpoint:
+    """Return the newest checkpoint of a ledger.
+
+    Raises:
+        TrustError: `public` did not sign it for `origin`.
+        LedgerError, CapacityError: it cannot be read.
+    """
+
+    async def ask(connection: Connection) -> Checkpoint:
+        return (await _newest(connection, origin, public))[1]
+
+    return _asked(access, password, ask)
+
+
+def prove(
+    access: PostgresSettings, password: str | None, leaf: int, *, origin: str, public: bytes, newest: bool = False
+) -> bytes:
+    """Return the receipt of an entry: as it was handed out, or under the newest checkpoint.
+
+    Raises:
+        FormatError: the ledger has no such entry.
+        TrustError, LedgerError, CapacityError: as `newest_checkpoint`.
+    """
+
+    async def ask(connection: Connection) -> bytes:
+        number, head = await _newest(connection, origin, public)
+        if not 0 <= leaf < head.size:
+            raise FormatError(f"the ledger has leaves 0 to {head.size - 1}, not {leaf}")
+        proofs = Proofs()
+        if not newest:
+            return (await proofs.receipts(connection, [(number, leaf)]))[number, leaf]
+        salt, record = await connection.fetchrow(LINE, number, leaf)
+        return await proofs.receipt(connection, (number, leaf), salt, record, head.size, head.note)
+
+    return _asked(access, password, ask)
+
+
+def export_register(access: PostgresSettings, password: str | None, confidential: bool = False) -> Iterator[Line]:
+    """Yield the register of all gateways, message by message; an entry is named in its own ledger.
+
+    Raises:
+        LedgerError, CapacityError: it cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="accord-register-") as folder:
+        path = Path(folder) / "all.db"
+
+        async def ask(connection: Connection) -> None:
+            await export_everything(connection, path)
+
+        _asked(access, password, ask)
+        with closing(sqlite3.connect(path)) as connection:
+            for line in lines(connection, confidential):
+                yield msgspec.structs.replace(line, leaf=place_of(line.leaf)[1])
+
+
+async def _newest(connection: Connection, origin: str, public: bytes) -> tuple[int, Checkpoint]:
+    number = await connection.fetchval(NUMBER, origin)
+    note = None if number is None else await connection.fetchval(NEWEST, number)
+    if note is None:
+        raise LedgerError(f"the database holds no ledger of `{origin}`")
+    return number, verify_checkpoint(note, origin, public)
+
+
+def _asked(access: PostgresSettings, password: str | None, ask: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    check_access(access)
+    return asyncio.run(_ask(access, password, ask))
+
+
+async def _ask(
+    access: PostgresSettings, password: str | None, ask: Callable[[Connection], Coroutine[Any, Any, T]]
+) -> T:
+    try:
+        connection = await connect(access, password, "offline", STATEMENT_S)
+        try:
+            await check_current(connection)
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return await ask(connection)
+        finally:
+            connection.terminate()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if passes(error):
+            raise AwayError(cause_of(error)) from error
+        raise LedgerError(f"the ledger cannot be read ({cause_of(error)})") from error
