@@ -5,6 +5,7 @@ shared machine changes by the minute and its ratios do not (design section 10).
 """
 
 import platform
+import resource
 import sqlite3
 import ssl
 import statistics
@@ -41,6 +42,12 @@ def describe() -> str:
         f"versions: Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, SQLite {sqlite3.sqlite_version}, "
         f"{libraries}; event loop of the gateway: {loop}"
     )
+
+
+def resident_mib() -> float:
+    """Return what this process occupies in memory, in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024 / 1024
 
 
 class Verification:

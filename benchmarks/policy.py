@@ -3,6 +3,7 @@
 A federation of many parties, authorities and agreements; messages that cite nothing and are permitted, over many lanes;
 the same with one cited source and one consent; a refusal that explains itself. Each window interleaves decisions and
 verifications on one core; ratios are medians of windows. Nothing is read from disk, nothing verified, nothing recorded.
+Then what lanes occupy, up to their bound, and what Cedar and Casbin take for the part of the law that they can say.
 """
 
 import argparse
@@ -15,18 +16,22 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from benchmarks.machine import Verification, describe
+from benchmarks.machine import Verification, describe, resident_mib
+from benchmarks.policy_peers import compare
 from gateway.domain.directory import Authority
 from gateway.domain.facts import NO_FACTS, Facts
 from gateway.domain.message import Header
 from gateway.policy.agreements import Law, read_law
 from gateway.policy.decide import Judge
+from gateway.policy.lanes import LANES_MAX
 from tests.policy import world
 
 # The bars of issue 3: a message that cites nothing; one with a source and a consent.
 BAR_PLAIN = 0.15
 BAR_CITING = 0.5
 PERMIT_BATCH = 200
+# The peers are slow enough that so many messages make a window.
+PEER_MESSAGES = 100
 # As whose keys of such messages are listed: of the authority, of its head, its seal.
 ROLES = ("message", "signatory", "seal")
 
@@ -149,7 +154,7 @@ def measure(authorities: int, agreements: int, windows: int) -> None:
 
 
 def weigh(authorities: int, agreements: int) -> None:
-    """Print what a judge and its caches occupy, and how long building one takes."""
+    """Print what a judge and its caches occupy, how long building one takes, and what a lane costs on first use."""
     federation = build(authorities, agreements, messages=4_000)
     directory, law = federation.judge.directory, federation.judge.law
     tracemalloc.start()
@@ -157,14 +162,59 @@ def weigh(authorities: int, agreements: int) -> None:
     judge = Judge(directory, law)
     built_ms = (time.thread_time_ns() - begin) / 1e6
     built_kib = tracemalloc.get_traced_memory()[0] // 1024
-    for header in federation.plain:
-        judge.decide_header(header, ROLES, NO_FACTS, None, world.NOW)
+    first_us, later_us = _pass_us(judge, federation.plain), _pass_us(judge, federation.plain)
     used_kib = tracemalloc.get_traced_memory()[0] // 1024
     tracemalloc.stop()
+    lanes = _lanes_used(judge, federation.plain)
     print(
         f"{authorities} authorities, {agreements} agreements: a judge takes {built_ms:.1f} ms and {built_kib} KiB, "
-        f"{used_kib} KiB with every lane in use"
+        f"{used_kib} KiB with its {lanes} lanes in use; they add {max(0.0, first_us - later_us):.1f} us to each of the "
+        f"first {len(federation.plain)} messages"
     )
+
+
+def weigh_bound(authorities: int, agreements: int) -> None:
+    """Print what lanes occupy at their bound: one instrument of many parties, and more pairs than are remembered."""
+    federation = build(authorities, agreements, messages=1)
+    judge = _multilateral(federation.judge)
+    of_party = {each.party: each.id for each in judge.directory.edition.authorities}
+    template = world.header("am-police", "md-police", "cis-2001", kind="notice")
+    pairs = itertools.islice(itertools.permutations(sorted(of_party), 2), LANES_MAX + 4_000)
+    headers = (
+        replace(template, originator=of_party[first], recipients=world.recipients(of_party[second]))
+        for first, second in pairs
+    )
+    before_mib = resident_mib()
+    begin = time.thread_time_ns()
+    asked = sum(judge.decide_header(header, ("message",), NO_FACTS, None, world.NOW).permitted for header in headers)
+    each_us = (time.thread_time_ns() - begin) / asked / 1_000
+    grown_mib = resident_mib() - before_mib
+    print(
+        f"{authorities} authorities under one instrument of {len(of_party)} parties: {asked} lanes asked for, at most "
+        f"{LANES_MAX} remembered; the process grew by {grown_mib:.0f} MiB, each first use took {each_us:.0f} us"
+    )
+
+
+def _multilateral(judge: Judge) -> Judge:
+    """Return a judge under whom every party is bound by the agreement of 2001."""
+    bound = tuple(world.adherence("cis-2001", party) for party in judge.directory.parties)
+    edition = judge.directory.edition
+    parties = tuple(judge.directory.parties)
+    return Judge(world.directory(bound, edition.authorities, law_digests=judge.law.digests, parties=parties), judge.law)
+
+
+def _lanes_used(judge: Judge, headers: Sequence[Header]) -> int:
+    of = judge.directory.authorities
+    return len(
+        {(of[each.originator].party, of[each.recipients[0].authority].party, each.agreement) for each in headers}
+    )
+
+
+def _pass_us(judge: Judge, headers: Sequence[Header]) -> float:
+    begin = time.thread_time_ns()
+    for header in headers:
+        judge.decide_header(header, ("message",), NO_FACTS, None, world.NOW)
+    return (time.thread_time_ns() - begin) / len(headers) / 1_000
 
 
 def main() -> None:
@@ -178,6 +228,9 @@ def main() -> None:
     print()
     weigh(200, 60)
     weigh(1_000, 200)
+    weigh_bound(1_000, 200)
+    federation = build(200, 60, messages=PEER_MESSAGES)
+    compare(federation.judge, federation.plain, world.NOW, Verification(), windows)
 
 
 if __name__ == "__main__":
