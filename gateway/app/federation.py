@@ -78,7 +78,7 @@ CIS_2001_IN_FORCE = (
     ("AZ", "2004-05-14", "2004-05-14"),
 )
 # Signed, and nothing more that the list would call in force (C1-27).
-CIS_2001_SIGNED = ("KG", "RU", "UZ")
+CIS_2001_SIGNED = ("KG", "UZ")
 
 _HEAD = """\
 # The directory of the demo federation: who may do what. Example data, no statement of law.
@@ -169,6 +169,14 @@ agreement = "cis-2001"
 party = "UA"
 signed_on = 2001-06-01
 reservations = ["5-e"]
+
+# Deposited, "internal procedures are being carried out": not in force (C1-27).
+[[adherences]]
+agreement = "cis-2001"
+party = "RU"
+signed_on = 2001-06-01
+notified_on = 2004-12-31
+pending = true
 """
 
 # Requests and their results go electronically between authorities, or their parties, that agreed on it (C8-15).

@@ -21,7 +21,9 @@ _SEE = "docs/policy-tests.md explains every key"
 
 
 def case_files(paths: tuple[Path, ...]) -> Iterator[Path]:
-    """Yield the files of tests that are meant: each file, and of a folder all but its federation.
+    """Yield the files of tests that are meant: each file, each `.toml` of a folder; never a `federation.toml`.
+
+    A shell that spells out `policy-tests/*.toml` names the federation too, which holds no cases.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -30,7 +32,7 @@ def case_files(paths: tuple[Path, ...]) -> Iterator[Path]:
         if path.is_dir():
             yield from (file for file in sorted(path.glob("*.toml")) if file.name != FEDERATION)
         elif path.is_file():
-            yield path
+            yield from () if path.name == FEDERATION else (path,)
         else:
             raise FileNotFoundError(2, "no such file", str(path))
 
