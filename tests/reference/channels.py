@@ -5,11 +5,7 @@ from tests.reference.case import Case
 
 def channel_missing(case: Case) -> bool:
     """Tell whether one recipient is reached without a channel basis under this instrument."""
-    bases = {
-        frozenset(channel.between)
-        for channel in case.world.directory.edition.channels
-        if channel.agreement == case.header.agreement
-    }
+    bases = case.world.channels.get(case.header.agreement, frozenset())
     one, own = case.header.originator, case.own_party
     return any(
         frozenset((one, who.id)) not in bases and frozenset((own, who.party)) not in bases

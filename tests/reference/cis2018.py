@@ -76,8 +76,9 @@ def c8_18(case: Case) -> bool:
 
 
 def c8_26(case: Case) -> bool:
-    """Art. 8(1): where the fact is confidential, no broker sees who writes to whom."""
-    return case.label.confidential_fact and case.peer.link == "broker"
+    """Art. 8(1): where the fact is confidential, no broker and no second recipient learns who writes to whom."""
+    seen = case.peer.link == "broker" or (len(case.to) > 1 and case.kind != "referral")
+    return case.label.confidential_fact and seen
 
 
 def c8_30(case: Case) -> bool:

@@ -50,6 +50,9 @@ def cite(rng: Random, draft: "Draft") -> None:
     elif cited:
         draft.fields["in_reply_to"] = cited[0].header_sha256
     _conditions(rng, draft, sources.values())
+    draft.label["confidential_fact"] = rng.random() < 0.85 and any(
+        source.label.confidential_fact for source in sources.values()
+    )
     if rng.random() < 0.08:
         sources.pop(rng.choice(sorted(sources)))
     draft.facts = Facts(sources, _consents(rng, draft, list(sources.values()) or cited))
@@ -106,7 +109,7 @@ def _label(rng: Random) -> Label:
         personal_data=rng.random() < 0.3,
         special_categories=(),
         necessity=None,
-        confidential_fact=False,
+        confidential_fact=rng.random() < 0.08,
     )
 
 

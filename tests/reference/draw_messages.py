@@ -177,6 +177,13 @@ def odd_kind(rng: Random, draft: Draft) -> None:
     draft.kind = rng.choice(KINDS)
 
 
+def odd_talk(rng: Random, draft: Draft) -> None:
+    """Talk instead of an operation, or what one text leaves out; about anything."""
+    draft.kind = rng.choice((*sorted(codes.TALK_AND_TRAINING), "legal-assistance", "legal-assistance"))
+    if rng.random() < 0.7:
+        draft.fields["purposes"] = (rng.choice(("administrative", rng.choice(PURPOSES))),)
+
+
 def odd_purposes(rng: Random, draft: Draft) -> None:
     """Other purposes."""
     draft.fields["purposes"] = tuple(rng.sample(PURPOSES, rng.choice((1, 1, 2, 3))))
@@ -207,6 +214,8 @@ def odd_person(rng: Random, draft: Draft) -> None:
 def odd_secrecy(rng: Random, draft: Draft) -> None:
     """A confidential fact, or contents for paper only, on some link."""
     draft.label["confidential_fact"] = rng.random() < 0.7
+    if rng.random() < 0.2:
+        odd_recipient(rng, draft)
     draft.label["handling"] = rng.choice(((), ("eyes-only",), ("paper-only",)))
     draft.peer = PEERS[draft.originator, rng.choice(LINKS), 4] if draft.originator in PARTY_OF else draft.peer
 
@@ -317,6 +326,7 @@ def odd_signers(rng: Random, draft: Draft) -> None:
 
 ODDITIES: tuple[Oddity, ...] = (
     odd_kind,
+    odd_talk,
     odd_purposes,
     odd_subjects,
     odd_subjects,

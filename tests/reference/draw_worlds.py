@@ -298,9 +298,9 @@ def draw_world(rng: Random) -> Drawn:
     """Return a world of its own, with the days around which it changes."""
     amended = None
     limit = None
-    if asked("CA-20") and rng.random() < 0.1:
+    if asked("CA-20") and rng.random() < 0.2:
         day = rng.choice(("2021-04-01", "2022-11-15"))
-        amended = (rng.choice(("caricc-2012", "cz-kz", "cis-2018", "cis-2001")), day)
+        amended = (rng.choice(("caricc-2012", "caricc-2012", "cz-kz", "cis-2018", "cis-2001")), day)
     if asked("C1-22") and rng.random() < 0.1:
         limit = rng.choice(("2025-01-10", "2024-08-01"))
     teaching = rng.choice(("internal-kz", "caricc-2012", "cis-2018")) if rng.random() < 0.06 else None

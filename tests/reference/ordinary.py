@@ -99,6 +99,8 @@ def form_of(rng: Random, agreement: str, kind: str) -> dict[str, bool | str]:
         form = dict(NEUTRAL)
     elif agreement in ("cis-2018", "cis-2001") and kind == "request":
         form = dict(ELEMENTS)
+        if rng.random() < 0.3:
+            form |= {"assistance": "obtaining-information", rng.choice(("nexus.citizen", "nexus.territory")): True}
     elif kind == "travel-document":
         form = DOCUMENT | {"document.status": rng.choice(sorted(codes.STATUSES))}
     elif agreement == "cz-kz" and kind == "spontaneous":

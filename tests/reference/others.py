@@ -109,9 +109,14 @@ def spoken(case: Case) -> tuple[set[str], set[str]]:
     """Return the rule ids by which what is cited refuses, and those that it only marks."""
     reasons: set[str] = set()
     flags: set[str] = set()
+    header = case.header
+    if not header.sources and not header.consents and header.in_reply_to is None:
+        return reasons, flags
     sources, complete = chain(case)
     if not complete or reply_unavailable(case):
         reasons.add("ACC-09")
+    if _answer_tells(case):
+        reasons.add("C8-26")
     for source in sources:
         if source.agreement not in TERMS or not case.world.lists(source.agreement):
             reasons.add("ACC-05")
@@ -200,8 +205,24 @@ def _referable(source: SourceFact) -> bool:
 
 
 def _marking(case: Case, source: SourceFact, terms: Terms) -> set[str]:
-    lowered = source.originator != case.header.originator and case.rank < RANK[source.label.level]
-    return {terms.marking} if lowered else set()
+    """What is built on a source is marked no lower: in level, and in the fact that may not be known (C8-26)."""
+    if source.originator == case.header.originator:
+        return set()
+    told = source.label.confidential_fact and not case.label.confidential_fact
+    return {terms.marking} if told or case.rank < RANK[source.label.level] else set()
+
+
+def _answer_tells(case: Case) -> bool:
+    """C8-26: what answers a message whose fact is confidential is so too."""
+    answered = case.facts.sources.get(case.header.in_reply_to or "")
+    return (
+        answered is not None
+        and not reply_unavailable(case)
+        and answered.agreement == "cis-2018"
+        and answered.originator != case.header.originator
+        and answered.label.confidential_fact
+        and not case.label.confidential_fact
+    )
 
 
 def _conditions(case: Case, source: SourceFact, terms: Terms) -> tuple[set[str], set[str]]:

@@ -31,6 +31,13 @@ FLAG: dict[str, tuple[Row, ...]] = {
 Verdict = tuple[frozenset[str], frozenset[str]]
 
 
+def _asked(rows: dict[str, tuple[Row, ...]]) -> dict[str, tuple[Row, ...]]:
+    return {name: tuple(row for row in each if asked(row[0])) for name, each in rows.items()}
+
+
+REFUSE_ASKED, FLAG_ASKED = _asked(REFUSE), _asked(FLAG)
+
+
 def table(case: Case) -> Verdict:
     """Return the ids of all rules that refuse a message, and of those that mark it."""
     agreement = case.header.agreement
@@ -39,8 +46,8 @@ def table(case: Case) -> Verdict:
     if "ACC-04" not in reasons:
         reasons |= governing(case)
         reasons |= {"LI-02"} if house.li_02(case) else set()
-        reasons |= {rule for rule, broken in REFUSE.get(agreement, ()) if asked(rule) and broken(case)}
-        flags |= {rule for rule, broken in FLAG.get(agreement, ()) if asked(rule) and broken(case)}
+        reasons |= {rule for rule, broken in REFUSE_ASKED.get(agreement, ()) if broken(case)}
+        flags |= {rule for rule, broken in FLAG_ASKED.get(agreement, ()) if broken(case)}
     for refused, marked in (others.spoken(case), referral.spoken(case)):
         reasons |= {rule for rule in refused if asked(rule)}
         flags |= {rule for rule in marked if asked(rule)}

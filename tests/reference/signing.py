@@ -56,11 +56,10 @@ def unauthorised(case: Case, mandatory: bool) -> bool:
 
 def _has_list(case: Case, name: str) -> bool:
     return any(
-        entry.authority == case.header.originator
-        and entry.office == "authorised"
+        entry.office == "authorised"
         and entry.agreement == case.header.agreement
         and (not entry.towards or name in entry.towards)
-        for entry in case.world.directory.edition.signatories
+        for entry in case.world.signatories.get(case.header.originator, ())
     )
 
 

@@ -211,6 +211,9 @@ class World(Struct, frozen=True):
     spans: dict[tuple[str, str], tuple[Day | None, Day | None]]
     # What the files of the law give, and what a draw changed: the day an amendment is in force, a last period.
     capabilities: dict[str, frozenset[str]] = {}
+    # Who signs for an authority, and between whom a channel was agreed, by agreement.
+    signatories: dict[str, tuple[Signatory, ...]] = {}
+    channels: dict[str, frozenset[frozenset[str]]] = {}
     amended_on: dict[str, str] = {}
     not_extended_after: str | None = None
 
@@ -253,4 +256,11 @@ def world_of(
         for party, _ in PARTIES
     }
     world = World(directory=directory, law=law, spans=spans)
-    return replace(world, **changed)
+    signed_for = {
+        name: tuple(entry for entry in edition.signatories if entry.authority == name) for name in directory.authorities
+    }
+    channels = {
+        name: frozenset(frozenset(each.between) for each in edition.channels if each.agreement == name)
+        for name in law.digests
+    }
+    return replace(world, signatories=signed_for, channels=channels, **changed)
