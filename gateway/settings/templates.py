@@ -8,6 +8,7 @@ import msgspec
 from gateway.endpoint.limits import EndpointLimits
 from gateway.store.limits import StoreLimits
 from gateway.switch.limits import SwitchLimits
+from gateway.wire.broker_limits import BrokerLimits
 from gateway.wire.limits import Limits
 
 _GATEWAY = """\
@@ -57,6 +58,23 @@ poll_s = 1.0
 [law]
 agreements_folder = "{agreements}"
 
+# A link through an MQTT 5 broker that you run already: deploy/mosquitto, docs/adr/0009-mqtt.md. Left out: none.
+# `accord check --broker URL` tries what the broker must grant, and what it must refuse.
+# [links.mqtt]
+# url = "mqtts://broker.example.org:8883"
+# The certificate of this gateway for the broker; its common name is a user of the broker's access rules.
+# certificate_file = "broker/cert.pem"
+# key_file = "broker/key.pem"
+# authority_file = "broker/ca.pem"
+# The broker's TLS key (base64url of SHA-256 of its SPKI); left out: any of that CA with that name.
+# spki_sha256 = "..."
+# The most that the broker may see. A confidential fact never goes through it.
+# clearance = "restricted"
+# Gateways of one group share what endpoints submit.
+# group = "accord"
+# [links.mqtt.limits]
+{broker}
+
 # Bounds of the listener and its connections; the numbers are the defaults.
 [limits]
 {limits}
@@ -82,6 +100,13 @@ data_folder = "data"
 {central}
 [[gateways]]
 {gateway}
+
+# The gateway through an MQTT broker is one more entry: `url = "mqtts://host:8883"`, `spki_sha256` the key of the broker.
+# Our certificate there has the opaque id of our topics as its name, and the directory lists it as `link = "broker"`:
+# [broker]
+# certificate_file = "broker/cert.pem"
+# key_file = "broker/key.pem"
+# authority_file = "broker/ca.pem"
 
 # The root of all trust: the directory keys, agreed on by hand.
 [trust]
@@ -130,6 +155,7 @@ def gateway_toml(
         directory=directory,
         agreements=agreements,
         grants_key=granted,
+        broker=defaults(BrokerLimits()),
         limits=defaults(Limits()),
         switch=defaults(SwitchLimits()),
         store=defaults(store),
@@ -155,7 +181,14 @@ def defaults(limits: msgspec.Struct) -> str:
     """Return the fields of a struct of bounds as commented TOML lines."""
     values = msgspec.structs.asdict(limits)
     return "\n".join(
-        f"# {name} = {value:_}" if isinstance(value, int) else f"# {name} = {value}"
+        f"# {name} = {_spelled(value)}"
         for name, value in values.items()
         if not isinstance(value, msgspec.Struct)
     )
+
+
+def _spelled(value: object) -> str:
+    """Return a default as TOML has it."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    return f"{value:_}" if isinstance(value, int) else str(value)
