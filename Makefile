@@ -38,6 +38,7 @@ soak: setup services
 schemas: setup
 	@$(BIN)/accord schemas print --out schemas
 	@$(BIN)/accord schemas manual --out docs/cli.md
+	@$(BIN)/accord policy coverage --into docs/sources.md
 	@$(BIN)/accord schemas agreements --page docs/agreements.md
 
 services: setup

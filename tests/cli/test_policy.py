@@ -1,11 +1,13 @@
 """`accord policy explain`: the law's answer to a header, offline, with every article."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.policy.reasons import REASONS
 from tests.cli.demo_folder import call, said
 
 PLAIN: dict[str, Any] = {
@@ -199,3 +201,30 @@ def test_bad_facts_are_refused(asked: Asked, tmp_path: Path, content: bytes) -> 
     path.write_bytes(content)
 
     assert asked.about("--facts", path)[0] == 65
+
+
+def test_permit_shows_every_clause_that_was_asked(asked: Asked) -> None:
+    """Whoever asks why it passed sees rule, article, basis and effect, our own policy told apart from the treaty."""
+    code, text = asked.about()
+
+    assert code == 0
+    assert re.search(r"kept +CZ-45 +CZKZ Art\. 1\(1\), Art\. 7, Art\. 9\(3\) \(text, refuse\)", text)
+    assert re.search(r"kept +ACC-07 +Accord policy 7: .* \(policy, refuse\)", text)
+    assert "flagged " not in text
+
+
+def test_permit_shows_what_was_flagged(asked: Asked) -> None:
+    """A `should` that was not met passes, and is told with its sentence, article and basis."""
+    code, text = asked.about(language=None)
+
+    assert code == 0
+    assert "flagged language-unstated: The message does not state its language." in text
+    assert re.search(r"flagged +CZ-22 +CZKZ Art\. 9\(6\) \(text, refuse\)", text)
+
+
+def test_sentences_are_told_in_russian_on_demand(asked: Asked) -> None:
+    """The same reasons in the other language; codes and articles stay what they are."""
+    code, text = asked.about("--language", "ru", purposes=["border-control"])
+
+    assert code == 77
+    assert f"purpose-outside-agreement [border-control]: {REASONS['purpose-outside-agreement'].ru}" in text
