@@ -8,6 +8,11 @@ from gateway.domain.errors import CapacityError, GatewayError, LedgerError
 
 RETRY_AWAY_S = 5
 
+# What a client raises that lost its connection, whatever it was doing; the last one where that surprised it.
+CLIENT_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# Whatever can come from the server or from the way to it.
+ERRORS = (*CLIENT_ERRORS, asyncpg.PostgresError)
+
 # Raised by our own functions (migrations/0001.sql).
 ASSUMPTION, FENCED, CONTRADICTION = "AC001", "AC002", "AC003"
 
@@ -41,8 +46,7 @@ def passes(error: BaseException) -> bool:
     state = state_of(error)
     if state:
         return state[:2] in PASSING_CLASSES or state == READ_ONLY
-    # A client that lost its connection raises one of these, whatever it was doing.
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.TargetServerAttributeNotMatched)
+    return isinstance(error, CLIENT_ERRORS)
 
 
 def loses_connection(error: BaseException) -> bool:

@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from msgspec import Struct
 
 from gateway.crypto.digests import encode_base64url
@@ -24,7 +23,7 @@ from gateway.store.data_directory import claim
 from gateway.store.frozen import refuse_frozen
 from gateway.store.limits import PostgresSettings
 from gateway.store.postgres.connecting import Connection, check_access, check_server, connect
-from gateway.store.postgres.failing import AwayError, cause_of, passes
+from gateway.store.postgres.failing import ERRORS, AwayError, cause_of, passes
 from gateway.store.postgres.migrate import migrate
 from gateway.store.postgres.tables import TURN
 from gateway.store.postgres.verify import STATEMENT_S, verify_within
@@ -161,7 +160,7 @@ async def _move(
                 mark_moved(path / DATABASE)
         finally:
             connection.terminate()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except ERRORS as error:
         if passes(error):
             raise AwayError(cause_of(error)) from error
         raise LedgerError(f"PostgreSQL does not take the ledger ({cause_of(error)})") from error

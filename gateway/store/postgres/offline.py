@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-import asyncpg
 import msgspec
 
 from gateway.crypto.checkpoint import verify_checkpoint
@@ -17,7 +16,7 @@ from gateway.domain.receipt import Checkpoint
 from gateway.store.limits import PostgresSettings
 from gateway.store.postgres.connecting import Connection, check_access, connect
 from gateway.store.postgres.exporting import export_everything
-from gateway.store.postgres.failing import AwayError, cause_of, passes
+from gateway.store.postgres.failing import ERRORS, AwayError, cause_of, passes
 from gateway.store.postgres.migrate import check_current
 from gateway.store.postgres.places import place_of
 from gateway.store.postgres.proofs import Proofs
@@ -111,7 +110,7 @@ async def _ask(
                 return await ask(connection)
         finally:
             connection.terminate()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except ERRORS as error:
         if passes(error):
             raise AwayError(cause_of(error)) from error
         raise LedgerError(f"the ledger cannot be read ({cause_of(error)})") from error

@@ -10,8 +10,6 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
 
-import asyncpg
-
 from gateway.crypto.keys import SecretKey
 from gateway.domain.errors import CapacityError, ConfigurationError, LedgerError
 from gateway.domain.receipt import Checkpoint
@@ -165,10 +163,10 @@ class Engine:
         committer = Committer(ledger, Recorder(network, origin, software), memory)
         self.checkpoint = ledger.checkpoint
         self.reads = Reads(number)
-        self.waking = Waking(number, settings, lambda: self._connect(settings.read_s), self._woken)
+        self.waking = Waking(number, settings, lambda: self._reconnect(settings.read_s), self._woken)
         self.writer = Writer(
             connection,
-            lambda: self._connect(WRITE_S),
+            lambda: self._reconnect(WRITE_S),
             held,
             committer,
             self._limits,
@@ -180,12 +178,19 @@ class Engine:
     async def _connect(self, statement_s: float) -> Connection:
         return await connect(self._settings, self._password, self._origin, statement_s)
 
+    async def _reconnect(self, statement_s: float) -> Connection:
+        """Return a connection; what an operator must mend is no reason to stop while we run, he can do so meanwhile."""
+        try:
+            return await self._connect(statement_s)
+        except ConfigurationError as error:
+            raise ConnectionError(error.what) from error
+
     async def _ask(self, query: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
         async with self._reading_lock:
             try:
                 async with asyncio.timeout(self._settings.read_s):
                     if self._reading is None or self._reading.is_closed():
-                        self._reading = await self._connect(self._settings.read_s)
+                        self._reading = await self._reconnect(self._settings.read_s)
                     return await query(self._reading)
             except Exception as error:
                 if self._reading is not None and loses_connection(error):
@@ -213,7 +218,7 @@ class Engine:
 
     async def _leave(self) -> None:
         """Give back leases and the ledger, as far as the database lets us."""
-        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*ERRORS):
             async with asyncio.timeout(self._settings.read_s):
                 await self.writer.release(RELEASE_ALL, STOPPED)
                 await self.waking.farewell()

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import asyncpg
 import msgspec
 
 from gateway.crypto.canonical import decode
@@ -23,7 +22,7 @@ from gateway.domain.receipt import Record
 from gateway.store.limits import PostgresSettings
 from gateway.store.postgres.connecting import Connection, check_access, connect
 from gateway.store.postgres.exporting import Log, export_logs, export_together
-from gateway.store.postgres.failing import AwayError, cause_of, passes
+from gateway.store.postgres.failing import ERRORS, AwayError, cause_of, passes
 from gateway.store.postgres.migrate import check_current
 from gateway.store.postgres.places import index_of, place_of
 from gateway.store.sqlite.engine import MIGRATIONS
@@ -104,7 +103,7 @@ async def _verify(
             connection.terminate()
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise LedgerError(f"the ledger of `{origin}` cannot be read ({error})") from error
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except ERRORS as error:
         if passes(error):
             raise AwayError(cause_of(error)) from error
         raise LedgerError(f"the ledger of `{origin}` cannot be read ({cause_of(error)})") from error

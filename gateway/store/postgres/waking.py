@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-import asyncpg
 import msgspec
 
 from gateway.store.limits import PostgresSettings
 from gateway.store.postgres.connecting import Connection
-from gateway.store.postgres.failing import passes
+from gateway.store.postgres.failing import ERRORS, passes
 
 # A payload has at most 8,000 bytes; more names mean: everybody look.
 NAMES_MAX = 100
@@ -87,14 +86,14 @@ class Waking:
         while True:
             try:
                 connection = await self._connect()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except ERRORS:
                 await asyncio.sleep(RETRY_S)
                 continue
             try:
                 await connection.add_listener(self._channel, self._notified)
                 while True:
                     await self._round(connection)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except ERRORS as error:
                 if not passes(error):
                     raise
                 await asyncio.sleep(RETRY_S)

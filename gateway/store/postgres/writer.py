@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 
-import asyncpg
-
 from gateway.domain.errors import CapacityError, LedgerError
 from gateway.store.interface import Work
 from gateway.store.limits import StoreLimits
@@ -19,6 +17,7 @@ from gateway.store.postgres.commit import Committer, Outcome, Prepared
 from gateway.store.postgres.connecting import Connection
 from gateway.store.postgres.failing import (
     ASSUMPTION,
+    ERRORS,
     AwayError,
     as_ledger_error,
     cause_of,
@@ -275,5 +274,5 @@ class Writer:
             try:
                 async with asyncio.timeout(CLOSE_S):
                     await self._connection.close()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except ERRORS:
                 self._connection.terminate()
