@@ -17,7 +17,7 @@ from gateway.store.interface import Work
 from gateway.store.limits import StoreLimits
 from gateway.store.postgres.commit import Committer, Outcome
 from gateway.store.postgres.connecting import Connection, check_access, check_server, connect
-from gateway.store.postgres.failing import AwayError, as_ledger_error, cause_of, loses_connection, passes
+from gateway.store.postgres.failing import ERRORS, AwayError, as_ledger_error, cause_of, loses_connection, passes
 from gateway.store.postgres.holding import hold, recover, register
 from gateway.store.postgres.migrate import migrate
 from gateway.store.postgres.reads import Reads
