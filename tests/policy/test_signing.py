@@ -127,7 +127,7 @@ def _over(told: Told, connection: Peer | None) -> set[str]:
 
 
 def test_endpoint_is_judged_where_it_is_connected() -> None:
-    """CA-29: no connection, no judgement; another gateway judged what it relays; a foreign certificate is not attested."""
+    """CA-29: no connection, no judgement; a relaying gateway judged its own; a foreign certificate is not attested."""
     stale = attested("2025-01-01")
     own = Peer("caricc", digest("caricc"), "endpoint", 4)
 
