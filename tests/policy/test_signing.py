@@ -6,6 +6,7 @@ from gateway.domain.directory import Channel, Signatory
 from gateway.domain.facts import NO_FACTS
 from gateway.domain.session import Peer
 from gateway.policy.decide import Judge
+from gateway.policy.rules.registry import HOUSE, OWN, RULES, SOURCED, Rules
 from tests.policy.cases_signing import attested, listed, signed, units
 from tests.policy.told import Told, c01, c18, cz, in_world, query
 from tests.policy.world import (
@@ -70,10 +71,11 @@ def test_who_signed_is_not_asked_again_at_dispatch() -> None:
     """At dispatch roles are not known and nothing has changed about them: no reason of signing appears."""
     told = units(signed(c18()), "non-core", "non-core")
     authorities = (told.world or {})["authorities"]
-    by = Judge(directory(authorities=authorities, signatories=()), law())
 
     assert not told.decide().permitted
-    assert by.decide_dispatch(told.header, NO_FACTS, "kz-mvd", NOW).permitted
+    for rules in (RULES, Rules(HOUSE, OWN, SOURCED)):
+        by = Judge(directory(authorities=authorities, signatories=()), law(), rules)
+        assert by.decide_dispatch(told.header, NO_FACTS, "kz-mvd", NOW).permitted
 
 
 def test_channel_is_asked_again_at_dispatch() -> None:
@@ -133,7 +135,7 @@ def test_endpoint_is_judged_where_it_is_connected() -> None:
 
     assert _over(stale, own) == {"security-profile"}
     assert _over(stale, None) == set()
-    assert _over(query(), Peer("gateway-b", "x", "relay", 4)) == set()
+    assert _over(query(), Peer("caricc", "x", "relay", 4)) == set()
     assert _over(query(), Peer("caricc", "x", "endpoint", 4)) == {"security-profile"}
 
 
