@@ -64,6 +64,13 @@ def openapi() -> Mapping[str, bytes]:
     return {"openapi.json": _encode(document(version("accord")))}
 
 
+def asyncapi() -> Mapping[str, bytes]:
+    """Return the AsyncAPI document of WebSocket and MQTT."""
+    from gateway.links.asyncapi import document
+
+    return {"asyncapi.json": _encode(document(version("accord")))}
+
+
 def vectors() -> Mapping[str, bytes]:
     """Return the test vectors of the wire."""
     from gateway.cli.vectors import vectors as all_vectors
@@ -71,7 +78,7 @@ def vectors() -> Mapping[str, bytes]:
     return {f"vectors/{name}": content for name, content in all_vectors().items()}
 
 
-PRODUCERS: tuple[Callable[[], Mapping[str, bytes]], ...] = (json_schemas, openapi, vectors)
+PRODUCERS: tuple[Callable[[], Mapping[str, bytes]], ...] = (json_schemas, openapi, asyncapi, vectors)
 
 
 def produced() -> Iterator[tuple[str, bytes]]:

@@ -101,7 +101,7 @@ data_folder = "data"
 [[gateways]]
 {gateway}
 
-# The gateway through an MQTT broker is one more entry: `url = "mqtts://host:8883"`, `spki_sha256` the key of the broker.
+# The gateway through an MQTT broker is one more entry: `url = "mqtts://host:8883"`, `spki_sha256` the key there.
 # Our certificate there has the opaque id of our topics as its name, and the directory lists it as `link = "broker"`:
 # [broker]
 # certificate_file = "broker/cert.pem"
