@@ -110,3 +110,37 @@ async def test_spooled_messages_survive_a_restart_byte_for_byte(running: Running
 
     assert running.store.pending(BRAVO, None, 20) == before
     assert len(before) == 12
+
+
+async def test_store_of_an_older_schema_opens_and_knows_what_it_held(running: Running, tmp_path: Path) -> None:
+    """An upgrade brings tables forward: what was admitted before it is a repetition after it, with the same receipt."""
+    sent = [message(number) for number in (5, 3, 9)]
+    before = [await running.one(admit(each)) for each in sent]
+    await running.close()
+    with closing(sqlite3.connect(tmp_path / "data" / DATABASE)) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE old (originator TEXT NOT NULL, id BLOB NOT NULL, leaf INTEGER NOT NULL,"
+            " PRIMARY KEY (originator, id)) STRICT, WITHOUT ROWID;"
+            "INSERT INTO old SELECT originator, id, leaf FROM message; DROP TABLE message;"
+            "ALTER TABLE old RENAME TO message;"
+            "DELETE FROM migration WHERE number >= 3;"
+        )
+    running.store = running.open()
+    again = [await running.one(admit(each)) for each in sent]
+    fresh = [await running.one(admit(message(number))) for number in (4, 10)]
+
+    assert [(done.duplicate, done.receipt) for done in again] == [(True, done.receipt) for done in before]
+    assert [(done.duplicate, done.permitted) for done in fresh] == [(False, True), (False, True)]
+
+
+async def test_repetition_is_known_after_a_start_also_below_the_highest_id(running: Running) -> None:
+    """After a start nobody's highest id is in memory: every id up to the highest of all is looked up (P-03)."""
+    lowest, between = message(1), message(3)
+    low = await running.one(admit(lowest))
+    await running.one(admit(message(7, originator="other")))
+    await running.close()
+    running.store = running.open()
+
+    assert (await running.one(admit(lowest))).receipt == low.receipt
+    assert (await running.one(admit(between))).duplicate is False
+    assert (await running.one(admit(between))).duplicate is True

@@ -15,7 +15,7 @@ from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.store.effects import KINDS, affected
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse
 from gateway.store.records import PERMITTED, statement_type, with_peer
-from gateway.store.sqlite.batch import Batch, Known, Result
+from gateway.store.sqlite.batch import Batch, Known, Recent, Result
 from gateway.store.sqlite.lookup import EPOCH_LEAVES, prefix_of
 
 IDENTITY = (
@@ -99,9 +99,11 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
 def _spool(batch: Batch, leaf: int, message: AuthenticMessage) -> None:
     """Keep the body for its recipients, and what each of them is owed."""
     header, body = message.header, message.envelope.c
-    batch.memory.remember(message.header_sha256, leaf, header.originator)
     wraps = _pack(message.envelope.r)
-    body_at = (batch.spool.add(body, wraps), len(body), len(wraps))
+    slot = batch.spool.add(body, wraps)
+    body_at = (slot, len(body), len(wraps))
+    owed_to = header.recipients[0].authority if len(header.recipients) == 1 else None
+    batch.memory.remember(message.header_sha256, Recent(leaf, header.originator, owed_to, slot, len(body) + len(wraps)))
     urgency, expires_at_ms = URGENCY[header.urgency], expiry(header)
     for position, recipient in enumerate(header.recipients):
         batch.deliveries.append((leaf, recipient.authority, position, urgency, expires_at_ms, *body_at))

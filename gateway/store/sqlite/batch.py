@@ -21,12 +21,13 @@ DELIVERY = (
     " (leaf, recipient, position, urgency, expires_at_ms, slot, ciphertext_bytes, wraps_bytes, attempts)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"
 )
+END = "UPDATE delivery SET outcome = ?, ended_leaf = ? WHERE leaf = ? AND recipient = ?"
 EVIDENCE = (
     "INSERT INTO evidence (originator, sequence, leaf, recipient, outcome, said_leaf, position)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM evidence WHERE originator = ?"
-HIGHEST_ID = "SELECT coalesce(max(id), x'') FROM message WHERE originator = ?"
+HIGHEST_ID = "SELECT coalesce(max(id), x'') FROM message"
 
 # Acknowledgements come for what was admitted a moment ago; older digests are looked up in the database.
 DIGESTS_REMEMBERED = 32_768
@@ -66,6 +67,16 @@ class Result(Struct):
     told: list[Told] | None = None
 
 
+class Recent(Struct):
+    """A message that was permitted a moment ago. `owed_to`: its only recipient, as long as nothing has ended."""
+
+    leaf: int
+    originator: str
+    owed_to: str | None
+    slot: int
+    length: int
+
+
 class Memory:
     """What the writer knows between transactions. It follows from the database; a batch that fails ends its life."""
 
@@ -76,7 +87,7 @@ class Memory:
         self.last_at_ms = last_at_ms
         self._sequences: dict[str, int] = {}
         self._highest_ids: dict[str, bytes] = {}
-        self._digests: dict[bytes, tuple[int, str]] = {}
+        self._recent: dict[bytes, Recent] = {}
 
     def next_sequence(self, originator: str) -> int:
         """Return the next number of an originator's evidence."""
@@ -93,22 +104,23 @@ class Memory:
         """
         highest = self._highest_ids.get(originator)
         if highest is None:
-            highest = bytes(self._connection.execute(HIGHEST_ID, (originator,)).fetchone()[0])
+            # Nothing came from it since we began: what is stored of it is not above what is stored of all.
+            highest = bytes(self._connection.execute(HIGHEST_ID).fetchone()[0])
             self._highest_ids[originator] = highest
         if id_ <= highest:
             return False
         self._highest_ids[originator] = id_
         return True
 
-    def remember(self, header_sha256: bytes, leaf: int, originator: str) -> None:
-        """Keep where a message that was just admitted stands."""
-        self._digests[header_sha256] = (leaf, originator)
-        if len(self._digests) > DIGESTS_REMEMBERED:
-            del self._digests[next(iter(self._digests))]
+    def remember(self, header_sha256: bytes, recent: Recent) -> None:
+        """Keep what became of a message that was just admitted."""
+        self._recent[header_sha256] = recent
+        if len(self._recent) > DIGESTS_REMEMBERED:
+            del self._recent[next(iter(self._recent))]
 
-    def recall(self, header_sha256: bytes) -> tuple[int, str] | None:
-        """Return leaf and originator of a permitted message, if it is among the newest."""
-        return self._digests.get(header_sha256)
+    def recall(self, header_sha256: bytes) -> Recent | None:
+        """Return a permitted message, if it is among the newest."""
+        return self._recent.get(header_sha256)
 
 
 class Batch:
@@ -128,6 +140,7 @@ class Batch:
         self.digests: list[Row] = []
         self.deliveries: list[Row] = []
         self._entries: list[Row] = []
+        self._ends: list[Row] = []
         self._evidence: list[Row] = []
         self._first = ledger.size
         self._salts = fresh_salts(items)
@@ -154,11 +167,18 @@ class Batch:
             (MESSAGE, self.messages),
             (DIGEST, self.digests),
             (DELIVERY, self.deliveries),
+            (END, self._ends),
             (EVIDENCE, self._evidence),
         ):
             if rows:
                 self.connection.executemany(statement, rows)
                 rows.clear()
+
+    def end(self, recent: Recent, outcome: str, leaf: int) -> None:
+        """End the only delivery of a recent message; nothing need be read for that."""
+        self._ends.append((outcome, leaf, recent.leaf, recent.owed_to))
+        recent.owed_to = None
+        self.spool.end(recent.slot, recent.length)
 
     def tell(self, result: Result, told: Told, leaf: int, position: int | None) -> None:
         """Keep what an originator is to hear of message `leaf`."""

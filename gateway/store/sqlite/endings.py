@@ -16,7 +16,7 @@ from gateway.domain.message import Header
 from gateway.domain.receipt import Record
 from gateway.domain.statement import CONSIGNED
 from gateway.store.interface import Acknowledge, AcknowledgedItem, BookAttempt, FailDelivery, RecordEdition
-from gateway.store.sqlite.batch import Batch, Result, Told
+from gateway.store.sqlite.batch import Batch, Recent, Result, Told
 from gateway.store.sqlite.lookup import find_message, record_at
 
 KNOWN_BATCH = "SELECT leaf FROM acknowledgement WHERE recipient = ? AND sha256 = ?"
@@ -51,10 +51,10 @@ LATER_STATUSES = frozenset({"handed-over", "destroyed"})
 
 def acknowledge(batch: Batch, work: Acknowledge) -> Result:
     """Record a recipient's batch and end the deliveries that it names."""
-    batch.flush()
     execute = batch.connection.execute
     row = execute(KNOWN_BATCH, (work.recipient, work.batch_sha256)).fetchone()
     if row is not None:
+        batch.flush()
         return Result(row[0], permitted=True, duplicate=True, at_ms=record_at(batch.connection, row[0]).at_ms)
     at_ms = batch.recorded_at(work.at_ms)
     leaf = batch.append(batch.recorder.acknowledged(work, at_ms), work.raw)
@@ -72,18 +72,21 @@ class _Named(Struct, frozen=True):
     originator: str
     position: int
     item: AcknowledgedItem
+    recent: Recent | None
 
 
 def _named(batch: Batch, work: Acknowledge) -> Iterator[_Named]:
     """Items that name a permitted message of the originator that they name."""
     for position, item in enumerate(work.items):
         said = item.item
-        known = batch.memory.recall(item.header_sha256) or _look_up(batch, item.header_sha256)
+        recent = batch.memory.recall(item.header_sha256)
+        known = (recent.leaf, recent.originator) if recent else _look_up(batch, item.header_sha256)
         if known is not None and known[1] == said.originator and said.recipient == work.recipient:
-            yield _Named(*known, position, item)
+            yield _Named(*known, position, item, recent)
 
 
 def _look_up(batch: Batch, header_sha256: bytes) -> tuple[int, str] | None:
+    batch.flush()
     found = find_message(batch.connection, header_sha256)
     if found is None or not found.permitted:
         return None
@@ -91,7 +94,7 @@ def _look_up(batch: Batch, header_sha256: bytes) -> tuple[int, str] | None:
 
 
 def _acknowledge_alike(batch: Batch, recipient: str, status: str, items: list[_Named], result: Result) -> None:
-    ended = _end(batch, [named.leaf for named in items], recipient, status, result)
+    ended = _end_named(batch, items, recipient, status, result)
     result.ended += len(ended)
     for named in items:
         if named.leaf in ended:
@@ -108,6 +111,23 @@ def _acknowledge_alike(batch: Batch, recipient: str, status: str, items: list[_N
             body=named.item.evidence,
         )
         batch.tell(result, told, named.leaf, named.position)
+
+
+def _end_named(batch: Batch, items: list[_Named], recipient: str, outcome: str, result: Result) -> set[int]:
+    """End what is owed to `recipient` of these messages; what memory does not know is asked of the database."""
+    ended: set[int] = set()
+    others: list[int] = []
+    for named in items:
+        recent = named.recent
+        if recent is not None and recent.owed_to == recipient:
+            batch.end(recent, outcome, result.leaf)
+            ended.add(named.leaf)
+        else:
+            others.append(named.leaf)
+    if others:
+        batch.flush()
+        ended |= _end(batch, others, recipient, outcome, result)
+    return ended
 
 
 def _end(batch: Batch, leaves: list[int], recipient: str, outcome: str, result: Result) -> set[int]:
@@ -149,10 +169,14 @@ def fail_delivery(batch: Batch, work: FailDelivery) -> Result:
     originator = decode(header, Header).originator
     result = Result(leaf, permitted=False, duplicate=False, at_ms=at_ms, ended=1)
     _end(batch, [work.index], work.recipient, work.outcome, result)
+    header_sha256 = sha256(header)
+    recent = batch.memory.recall(header_sha256)
+    if recent is not None:
+        recent.owed_to = None
     told = Told(
         originator=originator,
         sequence=batch.memory.next_sequence(originator),
-        header_sha256=sha256(header),
+        header_sha256=header_sha256,
         kind="failed",
         recipient=work.recipient,
         outcome=work.outcome,
