@@ -6,6 +6,8 @@ import pytest
 
 from gateway.app.policy_cases import run_file
 from gateway.app.policy_files import case_files
+from gateway.domain.clause import Subjects, Survival
+from gateway.policy.house import ARTICLES
 from gateway.policy.trial import Outcome
 from tests.policy.world import law
 
@@ -27,6 +29,34 @@ def test_every_trap_passes_on_one_side_and_stops_on_the_other() -> None:
     shown = {(rule, case.permitted) for name, case in OUTCOMES if name == "traps" for rule in case.shows}
 
     assert {(f"1.7-{number}", permitted) for number in range(1, 18) for permitted in (True, False)} <= shown
+
+
+# These two never refuse by themselves: a successor that is no law here, and a label that ACC-11 judges.
+SILENT = {("cz-kz", "supersession"), ("internal-kz", "third-party"), ("interpol-membership", "third-party")}
+
+
+def test_every_clause_in_force_is_broken_by_some_case() -> None:
+    """Not only every rule: every clause, by its article. Open lists, and what passes after an end, refuse nothing."""
+    spoken = {(each.rule, each.article) for _, case in OUTCOMES for each in (*case.reasons, *case.flags)}
+    unbroken = [
+        (agreement.id, clause.rule, clause.article)
+        for agreement in law().agreements.values()
+        for clause in agreement.clauses
+        if clause.effect != "record"
+        and not isinstance(clause, Survival)
+        and not (isinstance(clause, Subjects) and not clause.closed)
+        and (agreement.id, str(clause.__struct_config__.tag)) not in SILENT
+        and (clause.rule, clause.article) not in spoken
+    ]
+
+    assert unbroken == []
+
+
+def test_every_rule_of_our_own_is_broken_by_some_case() -> None:
+    """ACC-13 is said of what was admitted long before, ACC-15 in the name of LI-02."""
+    broken = {each.rule for _, case in OUTCOMES for each in case.reasons if each.rule in case.shows}
+
+    assert {*ARTICLES, "LI-02"} - broken == {"ACC-13", "ACC-15"}
 
 
 def test_every_case_that_is_refused_names_its_article_in_plain_words() -> None:
