@@ -18,6 +18,7 @@ setup:
 	@tools/setup.sh
 
 demo: setup
+	@$(BIN)/python -m tools.services mosquitto
 	@$(BIN)/accord demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
 
 test: setup services

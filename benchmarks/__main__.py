@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-QUESTIONS = ("benchmarks.switching", "benchmarks.store", "benchmarks.policy")
+QUESTIONS = ("benchmarks.switching", "benchmarks.mqtt", "benchmarks.store", "benchmarks.policy")
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,8 +159,8 @@ def _run(command: list[str], folder: Path | None = None) -> str:
 
 
 def main() -> None:
-    """Say for every program where it is, or why it cannot be had."""
-    for program in PROGRAMS.values():
+    """Say for every program, or for those that are named, where it is, or why it cannot be had."""
+    for program in [PROGRAMS[name] for name in sys.argv[1:] or PROGRAMS]:
         try:
             where = find_program(program.name) or fetch_program(program)
             print(f"services: {program.name} is {where}")
