@@ -10,6 +10,8 @@ LEFT_OUT: frozenset[str] = frozenset(
         "CZ-33 among its parties",
         # That only a request can be referred at home without consent (C8-29, C1-18).
         "C8-29 for referrals",
+        # That the instrument of what is answered asks for the mark, whatever the answer cites (1.7-12).
+        "C8-26 for answers",
         # That a referral inside a State goes under the agreement of the request.
         "C8-21 at home",
     }

@@ -218,7 +218,7 @@ def _answer_tells(case: Case) -> bool:
     return (
         answered is not None
         and not reply_unavailable(case)
-        and answered.agreement == "cis-2018"
+        and (answered.agreement if asked("C8-26 for answers") else case.header.agreement) == "cis-2018"
         and answered.originator != case.header.originator
         and answered.label.confidential_fact
         and not case.label.confidential_fact
