@@ -25,6 +25,8 @@ def stand(case: Case) -> Findings:
 def conditions_kept(case: Case) -> Findings:
     """ACC-10: what a provider made a condition of its consent travels with the message (CZ-20, C8-28)."""
     for fact in case.standing:
+        if not fact.consent.conditions:
+            continue
         dropped = set(fact.consent.conditions).difference(case.header.conditions)
         if dropped:
             yield demand("condition-dropped", "ACC-10", listed(dropped))

@@ -63,7 +63,10 @@ def source_clauses_speak(case: Case) -> Iterator[Finding]:
 def _silent(
     case: Case, instrument: Agreement, needed: frozenset[type[Clause]], kind: str, personal: bool
 ) -> Iterator[Finding]:
-    for missing in needed - case.ground.speaking(instrument, kind, personal).types:
+    spoken = case.ground.speaking(instrument, kind, personal).types
+    if needed <= spoken:
+        return
+    for missing in needed - spoken:
         yield demand("clause-missing", "ACC-05", f"{instrument.id}: {missing.__struct_config__.tag}")
 
 
@@ -174,25 +177,30 @@ def checks(case: Case, rules: Rules = RULES) -> list[Check]:
     for clause in _speaking(case, case.agreement, header.kind, header.label.personal_data):
         if type(clause) not in WITNESS and type(clause) not in SOURCED_TYPES:
             found.append(Check(rules.own.get(type(clause), _unjudged), clause, None))
-    found += _referral_checks(case, rules)
+    found += _answered_checks(case, rules)
     for citation in case.citations:
         found += _source_checks(case, citation, rules)
     return found
 
 
-def _referral_checks(case: Case, rules: Rules) -> list[Check]:
-    """What a referral owes, the instrument says that the request came under, whatever the referral cites (1.7, 12)."""
+def _answered_checks(case: Case, rules: Rules) -> list[Check]:
+    """What the instrument of the message answered asks, whatever the answer cites (1.7, 12).
+
+    Of a referral, that the initiator is told; of any answer, that a confidential fact stays one.
+    """
     answered = case.facts.sources.get(case.header.in_reply_to or "")
-    if case.header.kind != "referral" or answered is None or not holds(case.header.originator, answered):
+    if answered is None or not holds(case.header.originator, answered):
         return []
     instrument = case.ground.agreements.get(answered.agreement)
-    if instrument is case.agreement:
-        return []
-    return [
-        Check(rules.own.get(law.ReferralNotice, _unjudged), clause, None)
-        for clause in _speaking(case, instrument, case.header.kind, case.header.label.personal_data)
-        if isinstance(clause, law.ReferralNotice)
-    ]
+    clauses = instrument.clauses if instrument else ()
+    found = [Check(access.answer_hidden, each, None) for each in clauses if isinstance(each, law.ConfidentialFact)][:1]
+    if case.header.kind == "referral" and instrument is not case.agreement:
+        found += [
+            Check(rules.own.get(law.ReferralNotice, _unjudged), clause, None)
+            for clause in _speaking(case, instrument, case.header.kind, case.header.label.personal_data)
+            if isinstance(clause, law.ReferralNotice)
+        ]
+    return found
 
 
 def citation_checks(case: Case) -> list[Check]:

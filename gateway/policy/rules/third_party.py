@@ -24,13 +24,18 @@ def third_party(clause: ThirdParty, case: Case, source: SourceFact) -> Findings:
     outsiders = [recipient for recipient in case.recipients if _is_third(clause, case, source, recipient)]
     if not outsiders or (clause.consent == "as-labelled" and label == "permitted"):
         return
-    unpermitted = [recipient.id for recipient in outsiders if not _consented(clause.keyed_to, case, source, recipient)]
+    purposes = set(case.header.purposes)
+    unpermitted = [
+        recipient.id
+        for recipient in outsiders
+        if not any(covers(fact, case, source, clause.keyed_to, purposes, recipient.id) for fact in case.standing)
+    ]
     if unpermitted and clause.consent == "required":
         yield breach(clause, "consent-missing", listed(unpermitted))
     if unpermitted and clause.consent == "as-labelled" and label == "consent-required":
         yield demand("consent-missing", "ACC-11", listed(unpermitted))
     for recipient in unpermitted:
-        yield from shortfalls(clause, case, source, clause.keyed_to, set(case.header.purposes), recipient)
+        yield from shortfalls(clause, case, source, clause.keyed_to, purposes, recipient)
     prohibited = label == "prohibited" and [each.id for each in outsiders if not _overridden(case, source, each)]
     if prohibited:
         yield demand("third-party-prohibited", "ACC-11", listed(prohibited))
@@ -39,13 +44,12 @@ def third_party(clause: ThirdParty, case: Case, source: SourceFact) -> Findings:
 def _is_third(clause: ThirdParty, case: Case, source: SourceFact, recipient: Authority) -> bool:
     if case.is_provider(recipient.id, source, clause.keyed_to):
         return False
-    at_home = case.originator is not None and recipient.party == case.originator.party
-    return not (at_home and (clause.inside_party == "free" or case.header.kind == "referral"))
-
-
-def _consented(keyed_to: str, case: Case, source: SourceFact, recipient: Authority) -> bool:
-    purposes = set(case.header.purposes)
-    return any(covers(fact, case, source, keyed_to, purposes, recipient.id) for fact in case.standing)
+    instrument = case.ground.agreements.get(source.agreement)
+    if clause.keyed_to == "party" and instrument is not None and recipient.party in instrument.between:
+        return False
+    if case.originator is None or recipient.party != case.originator.party or clause.inside_party == "nobody":
+        return True
+    return clause.inside_party == "referral" and case.header.kind != "referral"
 
 
 def _overridden(case: Case, source: SourceFact, recipient: Authority) -> bool:
@@ -62,7 +66,7 @@ def conditions(clause: Conditions, case: Case, source: SourceFact) -> Findings:
 
     Where they bind once accepted, one that nobody of the originator's party accepted is only flagged (C8-24, C1-14).
     """
-    dropped = set(source.conditions).difference(case.header.conditions)
+    dropped = set(source.conditions).difference(case.header.conditions) if source.conditions else None
     if not dropped or case.owns(source, "authority"):
         return
     accepted = any(case.ground.same_party(case.header.originator, name) for name in source.accepted)
