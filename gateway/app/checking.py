@@ -32,6 +32,7 @@ from gateway.store.frozen import refuse_frozen
 from gateway.store.sqlite.connection import library
 from gateway.telemetry.logs import refuse_debug
 from gateway.wire.tls import Identity, client_context, refuse_key_log, server_context
+from gateway.wire.topics import topic_id
 
 Outcome = Literal["ok", "warning", "configuration", "unavailable", "untrusted", "refused"]
 WARN_DAYS = 30
@@ -68,6 +69,11 @@ def check_gateway(settings: GatewaySettings, at_ms: int) -> Iterator[Found]:
         yield _tried("law", partial(_law, found, settings))
     if settings.directory.grants_key is None:
         yield Found("grants", "warning", "no grants key is pinned: queries are refused", "set directory.grants_key")
+    mqtt = settings.links.mqtt
+    if mqtt is not None:
+        ours = Identity(Path(mqtt.certificate_file), Path(mqtt.key_file), Path(mqtt.authority_file))
+        yield _tried("broker tls", partial(client_context, ours, mqtt.spki_sha256), BELONG)
+        yield _secret("broker key", ours.key)
     yield from _data(settings)
     for name, address in (("links", settings.listen), ("inspection", settings.inspection)):
         yield _port(name, address.host, address.port)
@@ -84,6 +90,13 @@ def check_endpoint(settings: EndpointSettings, at_ms: int) -> Iterator[Found]:
     yield _secret("tls key", files.key)
     for key in settings.keys:
         yield _tried(f"{key.role} key", partial(_read_key, key), key.key_file)
+    if any(address.url.startswith("mqtts:") for address in settings.gateways):
+        broker = settings.broker or tls
+        ours = Identity(Path(broker.certificate_file), Path(broker.key_file), Path(broker.authority_file))
+        yield _tried("broker tls", partial(client_context, ours, None), BELONG)
+        yield _secret("broker key", ours.key)
+        name = topic_id(settings.network, settings.authority)
+        yield Found("topics", "ok", f"{name} is our name at a broker: the common name of that certificate")
 
 
 def check_central(settings: CentralSettings, endpoint: EndpointSettings, at_ms: int) -> Iterator[Found]:
