@@ -25,6 +25,8 @@ from gateway.switch.limits import SwitchLimits
 
 # Rows a pump reads from the spool at a time; an envelope has at most 1.5 MiB.
 PAGE_DELIVERIES = 32
+# What one call reads at most: others get their turn between.
+PUMP_PAGES = 8
 # What one poll of a simple client may hold in memory, read a few rows at a time.
 OWED_BYTES_MAX = 8 * 1024 * 1024
 OWED_PAGE = 8
@@ -176,7 +178,9 @@ class Deliveries:
     def pump(self, authority: str, now_ms: int) -> None:
         """Read what `authority` is owed from the spool, judge it again and book its attempts."""
         recipient = self._recipients.get(authority)
-        while recipient is not None and recipient.behind and self._fits(recipient, 0):
+        for _ in range(PUMP_PAGES):
+            if recipient is None or not recipient.behind or not self._fits(recipient, 0):
+                return
             page = self._store.pending(authority, recipient.cursor, PAGE_DELIVERIES)
             for row in page:
                 if row.header_sha256 not in recipient.in_flight and not self._dispatch(recipient, row, now_ms):

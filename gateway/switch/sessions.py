@@ -56,7 +56,7 @@ class Exchange:
         self._sessions: dict[Session, TokenBucket] = {}
         self._draining = False
         self._attended: frozenset[str] = frozenset()
-        self._woken_ms = 0
+        self._wake_again_ms = 0
         store.on_committed(self.committed)
         store.on_wakeup(self.woken)
 
@@ -220,10 +220,12 @@ class Exchange:
         for authority in authorities:
             self._deliveries.woken(authority)
             self._informing.woken(authority)
-        now_ms = self._monotonic()
-        if now_ms - self._woken_ms >= WAKE_EVERY_MS:
-            self._woken_ms = now_ms
+        began_ms = self._monotonic()
+        if began_ms >= self._wake_again_ms:
             self._catch_up(authorities)
+            ended_ms = self._monotonic()
+            # Reading waits for the database: at most a quarter of the time may go into it.
+            self._wake_again_ms = ended_ms + max(WAKE_EVERY_MS, 3 * (ended_ms - began_ms))
 
     def swap(self, in_force: InForce) -> None:
         """Apply a newer edition to everything that starts from now on; close what it no longer lets in."""
