@@ -312,12 +312,13 @@ class ThirdParty(Clause, frozen=True, tag="third-party"):
     """Passing a source on: whose consent it takes, and whether passing it on at home is passing it on.
 
     `as-labelled`: the text is silent, so the provider's own label decides. `inside_party`: whether any authority of
-    the holder's own party may have it, or only the one a request is referred to.
+    the holder's own party may have it, only the one a request is referred to, or nobody else. Where the State consents
+    no party of a closed instrument (`between`) is a third party to what was given under it.
     """
 
     keyed_to: Holder
     consent: Literal["required", "as-labelled"]
-    inside_party: Literal["free", "referral"]
+    inside_party: Literal["free", "referral", "nobody"]
 
 
 class Conditions(Clause, frozen=True, tag="conditions"):
@@ -337,7 +338,7 @@ class Confidentiality(Clause, frozen=True, tag="confidentiality"):
 class ConfidentialFact(Clause, frozen=True, tag="confidential-fact"):
     """Where even the existence of a message is confidential: links that may not carry it, and to how many it goes.
 
-    What answers such a message of somebody else's is marked so too (judged at admission).
+    What answers such a message of somebody else's is marked so too, whatever it cites (judged at admission).
     """
 
     links: tuple[Code, ...] = ()

@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from gateway.domain.agreement import Agreement
-from gateway.domain.clause import Clause, Conditions, Confidentiality, OtherUse, Supersession, ThirdParty
+from gateway.domain.clause import (
+    Clause,
+    Conditions,
+    ConfidentialFact,
+    Confidentiality,
+    OtherUse,
+    Supersession,
+    ThirdParty,
+)
 from gateway.domain.decision import EditionRef
 from gateway.domain.directory import Adherence, Authority, Directory, Signatory
 from gateway.policy.agreements import Law
@@ -78,6 +86,11 @@ class Ground:
                 key = (entry.authority, entry.agreement)
                 self.persons[key] = (*self.persons.get(key, ()), entry)
         self.experts = frozenset(entry.key for entry in directory.edition.signatories if entry.office == "expert")
+        self.hiding = frozenset(
+            name
+            for name, agreement in self.agreements.items()
+            if any(isinstance(clause, ConfidentialFact) for clause in agreement.clauses)
+        )
         self._bonds: dict[tuple[str, str, str], Bond] = {}
         self._speaking: dict[tuple[str, str, bool], Speaking] = {}
 

@@ -95,9 +95,7 @@ class Lanes:
             return False
         if self._hindered(header, profile, side, () if answered else roles):
             return False
-        return (
-            answered or header.in_reply_to is None or _answers(header, profile, facts.sources.get(header.in_reply_to))
-        )
+        return answered or header.in_reply_to is None or self._answers(header, facts.sources.get(header.in_reply_to))
 
     def _parties_permit(self, header: Header, profile: Profile, side: Side, at_ms: int) -> bool:
         """Purposes, subjects, kind and label suit both mandates, and the instrument governs each pair."""
@@ -187,6 +185,13 @@ class Lanes:
                 return False
         return True
 
+    def _answers(self, header: Header, fact: SourceFact | None) -> bool:
+        """Tell whether a message may answer this one, and keeps secret what was to be secret."""
+        if fact is None or not holds(header.originator, fact):
+            return False
+        told = hidden_by_other(fact, header.originator) and not header.label.confidential_fact
+        return not told or fact.agreement not in self._ground.hiding
+
     def _recipients(self, header: Header) -> list[Authority]:
         """Return the recipients; each has a side, or the message would not have come this far."""
         return [self._sides[recipient.authority].authority for recipient in header.recipients]
@@ -240,13 +245,6 @@ class Lanes:
 
     def _is_private(self, authority: Authority) -> bool:
         return self._ground.is_private(authority)
-
-
-def _answers(header: Header, profile: Profile, fact: SourceFact | None) -> bool:
-    """Tell whether a message may answer this one, and keeps secret what was to be secret."""
-    if fact is None or not holds(header.originator, fact):
-        return False
-    return header.label.confidential_fact or not profile.hides or not hidden_by_other(fact, header.originator)
 
 
 def _link_carries(header: Header, profile: Profile, peer: Peer | None, link_rank: int | None) -> bool:

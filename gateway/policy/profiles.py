@@ -38,7 +38,6 @@ class Profile(Struct, frozen=True):
     categories: tuple[str, ...] | None = None
     deadline: bool = False
     hidden_links: tuple[str, ...] = ()
-    hides: bool = False
     hidden_recipients_max: int | None = None
     direct: tuple[law.DirectQuery, ...] = ()
     granted: bool = False
@@ -136,7 +135,6 @@ def _hidden(profile: Profile, clause: law.ConfidentialFact, bits: Bits) -> Profi
     most = [each for each in (profile.hidden_recipients_max, clause.recipients_max) if each is not None]
     return replace(
         profile,
-        hides=True,
         hidden_links=profile.hidden_links + clause.links,
         hidden_recipients_max=min(most, default=None),
     )

@@ -83,6 +83,20 @@ def test_initiator_is_not_told_to_whoever_does_not_hold_the_request() -> None:
     assert [each.detail for each in decision.reasons if each.code == "initiator-not-notified"] == [None]
 
 
+def test_answer_under_another_instrument_keeps_the_fact_confidential() -> None:
+    """C8-26, trap 12: the instrument of what is answered asks for the mark, whatever the answer cites."""
+    asked = armenian(kind="request", label=label(confidential_fact=True), recipients=("kz-mvd", "kz-police"))
+    told = Told(header("kz-mvd", "kz-police", "internal-kz", in_reply_to=asked.header_sha256), (asked,))
+    marked = replace(told.header, label=label(confidential_fact=True))
+    by_police = replace(
+        told.header, originator="am-police", recipients=header("kz-mvd", "kz-mvd", "cis-2018").recipients
+    )
+
+    assert rules(told.decide()) == {"C8-26"}
+    assert told._replace(header=marked).decide().permitted
+    assert "C8-26" not in rules(told._replace(header=by_police).decide())
+
+
 def test_grounds_of_ukraines_reservation_are_ukraines_alone() -> None:
     """C1-26: the interests of the State are a ground for Ukraine, and for nobody else; national law for everybody."""
 

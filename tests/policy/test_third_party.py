@@ -18,12 +18,10 @@ from tests.policy.world import (
     consent,
     decide,
     digest,
-    directory,
     facts,
     header,
     judge,
     label,
-    law,
     rules,
     source,
 )
@@ -102,7 +100,7 @@ def test_article_10_of_2018_is_text_for_results_and_policy_for_the_rest() -> Non
     assert [each.basis for each in request.reasons] == ["policy"]
 
 
-@pytest.mark.parametrize("given", [czech(), armenian()], ids=["cz-kz", "cis-2018"])
+@pytest.mark.parametrize("given", [czech(), armenian(kind="request")], ids=["cz-kz", "cis-2018"])
 def test_referral_inside_a_state_is_no_transfer_and_forwarding_abroad_is(given: Any) -> None:
     """Trap 9: a referral crosses an authority's boundary, not the party's; to another State it needs consent."""
     home = passing(given, "kz-police", "internal-kz", kind="referral", label=label())
@@ -110,6 +108,25 @@ def test_referral_inside_a_state_is_no_transfer_and_forwarding_abroad_is(given: 
 
     assert home.decide().permitted
     assert "consent-missing" in codes(abroad.decide())
+
+
+@pytest.mark.parametrize("given", [armenian(), armenian(kind="spontaneous")], ids=["results", "spontaneous"])
+def test_only_a_request_is_referred(given: Any) -> None:
+    """C8-29, trap 9: results and spontaneous information called a referral are handed on all the same."""
+    assert rules(passing(given, "kz-police", "internal-kz", kind="referral").decide()) == {"C8-29"}
+    assert rules(
+        passing(
+            armenian_of_2001(kind=given.kind, recipients=("kz-mvd",)), "kz-police", "internal-kz", kind="referral"
+        ).decide()
+    ) == {"C1-18"}
+
+
+def test_no_party_of_a_bilateral_agreement_is_a_third_party_to_what_was_given_under_it() -> None:
+    """CZ-33: `third States` are others than the two: CARICC, allowed to have it, gives it to either of them."""
+    given = czech(recipients=("kz-mvd", "caricc"))
+
+    assert passing(given, "kz-police", "caricc-membership", by="caricc").decide().permitted
+    assert rules(passing(given, "kg-police", "caricc-membership", by="caricc").decide()) == {"CZ-33"}
 
 
 def test_handing_on_at_home_without_referral_is_strict_under_2018() -> None:
@@ -282,11 +299,13 @@ def test_each_failing_consent_explains_itself_in_one_reason() -> None:
 
 def test_provider_that_left_the_directory_still_protects_its_information() -> None:
     """An authority no longer listed has no party any more: nobody is taken to be of it."""
-    gone = tuple(each for each in AUTHORITIES if each.id != "cz-police")
-    told = passing(czech(), "cz-customs", "cz-kz")._replace(world={"authorities": gone})
+    gone = tuple(each for each in AUTHORITIES if each.id != "kz-mvd")
+    told = passing(
+        source("source", "kz-mvd", "caricc", "caricc-membership"), "kz-police", "caricc-membership", by="caricc"
+    )
 
-    assert "CZ-33" in rules(told.decide())
-    assert law().agreements["cz-kz"].id in directory().law
+    assert told.decide().permitted
+    assert rules(told._replace(world={"authorities": gone}).decide()) == {"1.7-12"}
 
 
 def test_threat_u5_only_the_provider_marks_its_information_lower() -> None:

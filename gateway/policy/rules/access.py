@@ -3,7 +3,7 @@
 from gateway.domain.clause import ConfidentialFact, Degree, DirectQuery, Granted, MinimumLevel
 from gateway.domain.facts import SourceFact
 from gateway.domain.label import RANK
-from gateway.policy.case import Case, Findings, breach, demand, holds, listed
+from gateway.policy.case import Case, Findings, breach, demand, listed
 
 
 def clearances(case: Case) -> Findings:
@@ -61,14 +61,20 @@ def confidential_fact(clause: ConfidentialFact, case: Case) -> Findings:
     """Where even the fact of a message is confidential nobody else learns it: no link, no co-recipient (C8-26)."""
     header = case.header
     if not header.label.confidential_fact:
-        answered = case.facts.sources.get(header.in_reply_to or "") if case.stage == "admission" else None
-        if answered is not None and holds(header.originator, answered) and hidden_by_other(answered, header.originator):
-            yield breach(clause, "label-lowered", "the fact of what is answered is confidential")
         return
     if case.peer is not None and case.peer.link in clause.links:
         yield breach(clause, "link-not-confidential", case.peer.link)
     if clause.recipients_max is not None and len(header.recipients) > clause.recipients_max:
         yield breach(clause, "confidential-fact-spread", f"{len(header.recipients)} recipients")
+
+
+def answer_hidden(clause: ConfidentialFact, case: Case) -> Findings:
+    """What answers a message whose very existence is confidential bears the mark as well (C8-26)."""
+    answered = case.facts.sources.get(case.header.in_reply_to or "")
+    if case.stage == "dispatch" or answered is None or case.header.label.confidential_fact:
+        return
+    if hidden_by_other(answered, case.header.originator):
+        yield breach(clause, "label-lowered", "the fact of what is answered is confidential")
 
 
 def hidden_by_other(fact: SourceFact, name: str) -> bool:
