@@ -49,6 +49,8 @@ DRAIN_S = 1.0
 TURN_S = 0.01
 # A submission that waits this long for its answer is noted as sent; most never are.
 SENT_NOTED_AFTER_MS = 400
+# Proofs that another gateway than ours may owe us.
+OTHERS_OWED_MAX = 256
 # The directory is fetched again for something that does not verify, but not more often than this.
 REFETCH_AFTER_MS = 5_000
 
@@ -319,6 +321,9 @@ class Session:
             return
         # Another gateway's ledger: it is asked when we are connected to it.
         chain = self._keeping.chain(checkpoint.origin)
+        if chain.owed >= OTHERS_OWED_MAX:
+            # Behind a broker it may answer for ever without our calling it; its receipts stay, each with its head.
+            return
         before = chain.proven
         if chain.observe(checkpoint) or chain.proven is not before:
             self._apply(Noted(checkpoint))

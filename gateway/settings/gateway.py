@@ -72,7 +72,7 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
     """A link through an MQTT 5 broker: where it is, who we are there, and the most that it may carry.
 
     `spki_sha256` pins the broker's TLS key; without it any broker of `authority_file` for this name will do.
-    Gateways of one `group` share what endpoints submit.
+    Gateways of one `group` share what endpoints submit, so they must share one store.
     """
 
     url: Annotated[str, Meta(pattern=r"^mqtts://[A-Za-z0-9.:\[\]-]{1,255}\Z")]

@@ -70,7 +70,7 @@ agreements_folder = "{agreements}"
 # spki_sha256 = "..."
 # The most that the broker may see. A confidential fact never goes through it.
 # clearance = "restricted"
-# Gateways of one group share what endpoints submit.
+# Gateways of one group share what endpoints submit; all behind one broker must share one store (PostgreSQL).
 # group = "accord"
 # [links.mqtt.limits]
 {broker}
