@@ -6,12 +6,8 @@ LEFT_OUT: frozenset[str] = frozenset(
         *("C1-24", "C8-34"),
         # Whether the agreement of 2001 comes back between two States of which one leaves that of 2018.
         "C8-36 after an exit",
-        # That no party of a bilateral agreement is a third party to what was given under it (CZ-33).
-        "CZ-33 among its parties",
-        # That only a request can be referred at home without consent (C8-29, C1-18).
-        "C8-29 for referrals",
-        # That the instrument of what is answered asks for the mark, whatever the answer cites (1.7-12).
-        "C8-26 for answers",
+        # That a member of an operator's instrument is bound until the last day stated.
+        "1.7-13 after its last day",
         # That a referral inside a State goes under the agreement of the request.
         "C8-21 at home",
     }
