@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gateway.policy
+from gateway.domain.directory import Suspension
 from gateway.domain.facts import NO_FACTS
 from gateway.policy.decide import Judge
 from gateway.policy.explain import explain
@@ -16,7 +17,7 @@ from gateway.policy.house import ARTICLES
 from gateway.policy.reasons import REASONS, sentence
 from gateway.policy.russian import RUSSIAN
 from tests.policy.told import c01, cz, czech, passing
-from tests.policy.world import NOW, facts, header, judge, law, roles
+from tests.policy.world import NOW, adherence, at, bound_except, directory, facts, header, judge, law, roles
 from tests.reference.situations import federation, situations
 
 
@@ -51,6 +52,18 @@ def test_flag_is_shown_beside_a_permit() -> None:
     assert told.permitted
     assert [each.code for each in told.flags] == ["element-missing"]
     assert [each.rule for each in told.applied if each.outcome == "flagged"] == ["C1-08"]
+
+
+def test_permit_on_a_disputable_day_says_so() -> None:
+    """CZ-41, 1.7-14: passed on the fifteenth day after delivery, and whoever asks learns how else it could be read."""
+    given_on = adherence("cz-kz", "KZ", suspensions=(Suspension("2026-03-01", None, (), ()),))
+    asked = Judge(directory(bound_except("cz-kz", "KZ", given_on)), law())
+    told = {day: explain(asked, cz().header, NO_FACTS, at(day)) for day in ("2026-03-15", "2026-03-16")}
+
+    assert all(each.permitted for each in told.values())
+    assert told["2026-03-15"].governing[0].disputable == ()
+    (line,) = told["2026-03-16"].governing[0].disputable
+    assert line.startswith("disputable: 2026-03-16 is day 15 itself after the suspension by KZ")
 
 
 def test_explanation_names_what_governs_each_pair() -> None:

@@ -91,6 +91,7 @@ def test_supersession_is_told_towards_whom() -> None:
     (note,) = party(ground, "cis-2001", "AM", "2026-01-01").notes
 
     assert note == "superseded by cis-2018 since 2020-01-01 towards BY, KZ (C8-36, CIS2018 Art. 17(2))"
+    assert party(ground, "cis-2001", "AM", "2019-12-31").notes == ()
 
 
 def test_amendment_that_is_not_in_force_is_told() -> None:
