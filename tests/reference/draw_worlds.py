@@ -3,7 +3,6 @@
 Every world has a quiet year in which most parties are bound; the edges lie before and behind it.
 """
 
-from functools import lru_cache
 from random import Random
 
 from msgspec import Struct
@@ -23,7 +22,7 @@ from gateway.domain.directory import (
     Suspension,
 )
 from gateway.domain.label import LEVELS, Level
-from tests.reference import codes, ordinary
+from tests.reference import ordinary
 from tests.reference.caricc import ABROGATED_ON, PROFILE
 from tests.reference.counting import (
     DAY_MS,
@@ -35,6 +34,7 @@ from tests.reference.counting import (
     spelt,
     start_ms,
 )
+from tests.reference.draw_law import CAPABILITIES, draw_law, files_of
 from tests.reference.left_out import asked
 from tests.reference.world import (
     EDITION,
@@ -45,7 +45,6 @@ from tests.reference.world import (
     World,
     adherence,
     kid_of,
-    law_files,
     world_of,
 )
 
@@ -54,20 +53,7 @@ EARLY_FROM, EARLY_DAYS = parse("2019-05-01"), 1150
 LATE_FROM, LATE_DAYS = parse("2024-03-01"), 500
 TERMS = ("annex-1", "control-of-information", "igo-access", "rpd", "rpi", "rpi-implementing")
 DATABASES = ("travel-documents", "vehicles", "persons")
-# The article by which each treaty may be amended (CA-20, CZ-40, C8-33, C1-19).
-AMENDED_BY = {
-    "caricc-2012": ("CA-20", "Art. 9(1)"),
-    "cz-kz": ("CZ-40", "Art. 16"),
-    "cis-2018": ("C8-33", "Art. 15"),
-    "cis-2001": ("C1-19", "Art. 14"),
-}
 CIS = ("AM", "AZ", "KG", "KZ", "MD", "RU", "UA")
-# The text of the superseded agreement of 1998 is not at hand: for CZ-44, the words of its successor stand in for it.
-OLD = (
-    (r'\nid = "cz-kz"', '\nid = "cz-kz-1998"'),
-    (r'\nshort = "CZKZ"', '\nshort = "CZKZ1998"'),
-    (r'\[\[clause\]\]\ncheck = "supersession"\n([a-z].*\n)*', ""),
-)
 
 
 class Drawn(Struct, frozen=True):
@@ -267,44 +253,10 @@ def _expiry_ms(rng: Random) -> int:
     return start_ms(parse(late(rng))) if rng.random() < 0.8 else start_ms(later(QUIET_FROM, rng.randrange(360)))
 
 
-TEACHING = '["technical-assistance"]'
-# What each instrument gives (LI-02): information in all of them, direct access in two.
-EXCHANGE = frozenset({"information-exchange"})
-CAPABILITIES = dict.fromkeys(ordinary.LANES, EXCHANGE) | {
-    name: EXCHANGE | {"database-access"} for name in codes.DIRECT_ACCESS
-}
-
-
-@lru_cache(maxsize=64)
-def _files(amended: tuple[str, str] | None, limit: str | None, teaching: str | None) -> dict[str, bytes]:
-    changes: dict[str, tuple[tuple[str, str], ...]] = {}
-    if teaching:
-        stated = f"\nv = 1\ncapabilities = {TEACHING}\n"
-        changes[f"{teaching}.toml"] = ((r"\ncapabilities = .*", ""), (r"\nv = 1\n", stated))
-    if amended:
-        agreement, day = amended
-        record = (
-            f'\n[[amendment]]\nid = "protocol-1"\nagreed_on = "2019-01-01"\nin_force_on = "{day}"\nrecord = "file 1"\n'
-        )
-        record += f'rule = "{AMENDED_BY[agreement][0]}"\narticle = "{AMENDED_BY[agreement][1]}"\n'
-        changes[f"{agreement}.toml"] = (*changes.get(f"{agreement}.toml", ()), (r"\Z", record))
-    if limit:
-        lasting = f'check = "renewal"\nnot_extended_after = "{limit}"'
-        changes["cis-2001.toml"] = (*changes.get("cis-2001.toml", ()), ('check = "renewal"', lasting))
-    return law_files(changes, {"cz-kz-1998.toml": ("cz-kz.toml", OLD)} if asked("CZ-44") else {})
-
-
 def draw_world(rng: Random) -> Drawn:
     """Return a world of its own, with the days around which it changes."""
-    amended = None
-    limit = None
-    if asked("CA-20") and rng.random() < 0.2:
-        day = rng.choice(("2021-04-01", "2022-11-15"))
-        amended = (rng.choice(("caricc-2012", "caricc-2012", "cz-kz", "cis-2018", "cis-2001")), day)
-    if asked("C1-22") and rng.random() < 0.1:
-        limit = rng.choice(("2025-01-10", "2024-08-01"))
-    teaching = rng.choice(("internal-kz", "caricc-2012", "cis-2018")) if rng.random() < 0.06 else None
-    given = CAPABILITIES | ({teaching: frozenset({"technical-assistance"})} if teaching else {})
+    law = draw_law(rng)
+    given = CAPABILITIES | ({law.teaching: frozenset({"technical-assistance"})} if law.teaching else {})
     adherences = [*_cz_kz(rng), *_caricc(rng), *_cis_2018(rng), *_cis_2001(rng)]
     edition = replace(
         EDITION,
@@ -316,10 +268,15 @@ def draw_world(rng: Random) -> Drawn:
         channels=_channels(rng),
         signatories=_signatories(rng),
     )
-    known: dict[str, object] = {"amended_on": dict([amended]) if amended else {}, "not_extended_after": limit}
-    known["capabilities"] = given
+    known: dict[str, object] = {
+        "capabilities": given,
+        "amended_on": dict([law.amended]) if law.amended else {},
+        "not_extended_after": law.limit,
+        "kz_until": dict([law.kz_until]) if law.kz_until else {},
+        "offset_minutes": dict([law.offset]) if law.offset else {},
+    }
     unlisted = rng.choice(("cis-2018", "cz-kz", "internal-kz")) if rng.random() < 0.02 else None
-    world = world_of(edition, _files(amended, limit, teaching), _grants(rng), unlisted, **known)
+    world = world_of(edition, files_of(law), _grants(rng), unlisted, **known)
     return Drawn(world, edges_of(world), lanes_of(world))
 
 
@@ -361,7 +318,7 @@ def edges_of(world: World) -> dict[str, tuple[Day, ...]]:
             if spelling:
                 days |= _counted(parse(spelling))
         days |= {day for day in world.spans[entry.agreement, entry.party] if day}
-    for agreement, spelling in world.amended_on.items():
+    for agreement, spelling in (*world.amended_on.items(), *world.kz_until.items()):
         edges[agreement].add(parse(spelling))
     if world.not_extended_after:
         edges["cis-2001"].add(parse(world.not_extended_after))

@@ -7,7 +7,7 @@ supersession (1.7-15), never before entry.
 from gateway.domain.message import PROTECTIVE_KINDS
 from tests.reference.bindings import BILATERAL, HUB, MEMBERS, OPERATOR_FROM, suspended
 from tests.reference.case import Case
-from tests.reference.counting import parse
+from tests.reference.counting import Day, day_of, parse
 from tests.reference.left_out import asked
 
 ENTRY = {"caricc-2012": "CA-21", "cz-kz": "CZ-42", "cis-2018": "C8-35", "cis-2001": "C1-21", "cz-kz-1998": "CZ-42"}
@@ -34,7 +34,7 @@ def governing(case: Case) -> set[str]:
 def _pair(case: Case, one: str, other: str) -> set[str]:
     agreement = case.header.agreement
     if agreement in MEMBERS:
-        return set() if _covered(agreement, one, other) and case.day >= OPERATOR_FROM else {"1.7-13"}
+        return _operator_defined(case, agreement, one, other)
     between = BILATERAL.get(agreement)
     if one == other and not (case.kind == "referral" and agreement in REFERRING):
         return {"1.7-13"}
@@ -46,6 +46,20 @@ def _pair(case: Case, one: str, other: str) -> set[str]:
     # What never bound this pair neither ended nor was superseded for it.
     ended = not (spoken - {"C1-25"}) and case.kind not in PROTECTIVE_KINDS
     return spoken | (_ended(case, agreement, one, other) if ended else set())
+
+
+def _operator_defined(case: Case, agreement: str, one: str, other: str) -> set[str]:
+    day = under(case, agreement)
+    if not _covered(agreement, one, other) or day < OPERATOR_FROM:
+        return {"1.7-13"}
+    until = case.world.kz_until.get(agreement)
+    ended = until is not None and "KZ" in (one, other) and day > parse(until)
+    return {"1.7-13"} if ended and case.kind not in PROTECTIVE_KINDS else set()
+
+
+def under(case: Case, agreement: str) -> Day:
+    """Return the day of the message where the instrument's days begin: UTC, unless its file says otherwise."""
+    return day_of(case.at_ms + case.world.offset_minutes.get(agreement, 0) * 60_000)
 
 
 def _covered(agreement: str, one: str, other: str) -> bool:
@@ -61,13 +75,13 @@ def _not_entered(case: Case, agreement: str, one: str, other: str) -> set[str]:
     spoken = set()
     for party in (one, other):
         first, _ = case.world.spans[agreement, party]
-        if first is None or case.day < first:
+        if first is None or under(case, agreement) < first:
             entry = case.world.directory.adherences.get((agreement, party))
             acceding = entry is not None and entry.signed_on is None
             spoken.add(ACCESSION[agreement] if acceding and agreement in ACCESSION else ENTRY[agreement])
     amended = case.world.amended_on.get(agreement)
     ever = all(case.world.spans[agreement, party][0] for party in (one, other))
-    if ever and amended and case.day < parse(amended):
+    if ever and amended and under(case, agreement) < parse(amended):
         spoken.add(AMENDMENT[agreement])
     return spoken
 
@@ -76,11 +90,11 @@ def _ended(case: Case, agreement: str, one: str, other: str) -> set[str]:
     spoken = set()
     for party in (one, other):
         _, last = case.world.spans[agreement, party]
-        if last is not None and case.day > last:
+        if last is not None and under(case, agreement) > last:
             spoken.add(EXIT[agreement])
         entry = case.world.directory.adherences.get((agreement, party))
         for notice in entry.suspensions if entry and agreement == "cz-kz" else ():
-            if suspended(notice, case.day, case.kind, case.header.subjects):
+            if suspended(notice, under(case, agreement), case.kind, case.header.subjects):
                 spoken.add("CZ-41")
     # Inside one State there are no relations between States Parties.
     if agreement == "cis-2001" and one != other and _both_bound(case, "cis-2018", one, other):
@@ -88,7 +102,7 @@ def _ended(case: Case, agreement: str, one: str, other: str) -> set[str]:
     if agreement == "cz-kz-1998" and _ever_in_force(case, "cz-kz"):
         spoken.add("CZ-44")
     limit = case.world.not_extended_after
-    if agreement == "cis-2001" and limit and case.day > parse(limit):
+    if agreement == "cis-2001" and limit and under(case, agreement) > parse(limit):
         spoken.add("C1-22")
     return spoken
 
@@ -107,7 +121,7 @@ def _both_bound(case: Case, agreement: str, one: str, other: str) -> bool:
         return False
     for party in (one, other):
         first, last = case.world.spans[agreement, party]
-        if first is None or case.day < first or (last is not None and case.day > last):
+        if first is None or under(case, agreement) < first or (last is not None and under(case, agreement) > last):
             return False
     return True
 
@@ -115,4 +129,6 @@ def _both_bound(case: Case, agreement: str, one: str, other: str) -> bool:
 def _ever_in_force(case: Case, agreement: str) -> bool:
     """CZ-44: on its entry into force the older one terminates, and it does not come back."""
     firsts = [case.world.spans[agreement, party][0] for party in BILATERAL[agreement]]
-    return case.world.lists(agreement) and all(first is not None and first <= case.day for first in firsts)
+    return case.world.lists(agreement) and all(
+        first is not None and first <= under(case, agreement) for first in firsts
+    )

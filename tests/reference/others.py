@@ -12,7 +12,6 @@ from gateway.domain.label import RANK
 from tests.reference.bindings import BILATERAL
 from tests.reference.case import Case
 from tests.reference.codes import CZKZ_PURPOSES
-from tests.reference.left_out import asked
 
 # What can be referred.
 REFERRED = {"request", "preservation", "legal-assistance", "referral"}
@@ -189,19 +188,11 @@ def _is_third(case: Case, source: SourceFact, terms: Terms, name: str) -> bool:
     if name == source.originator or party is None:
         return False
     if terms.by_party:
-        own = {case.party_of(source.originator), case.own_party, *_parties(source.agreement)}
+        # Third are third States and organisations (CZ-33): no party of a bilateral agreement.
+        own = {case.party_of(source.originator), case.own_party, *BILATERAL.get(source.agreement, ())}
         return party not in own
     # At home only the one to whom a request is referred (C8-21, C1-12).
-    return not (case.kind == "referral" and party == case.own_party and _referable(source))
-
-
-def _parties(agreement: str) -> set[str]:
-    """CZ-33: third are third States and organisations; the parties of a bilateral agreement are none."""
-    return BILATERAL.get(agreement, set()) if asked("CZ-33 among its parties") else set()
-
-
-def _referable(source: SourceFact) -> bool:
-    return source.kind in REFERRED or not asked("C8-29 for referrals")
+    return not (case.kind == "referral" and party == case.own_party and source.kind in REFERRED)
 
 
 def _marking(case: Case, source: SourceFact, terms: Terms) -> set[str]:
@@ -218,7 +209,7 @@ def _answer_tells(case: Case) -> bool:
     return (
         answered is not None
         and not reply_unavailable(case)
-        and (answered.agreement if asked("C8-26 for answers") else case.header.agreement) == "cis-2018"
+        and answered.agreement == "cis-2018"
         and answered.originator != case.header.originator
         and answered.label.confidential_fact
         and not case.label.confidential_fact

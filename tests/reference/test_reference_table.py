@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
+from itertools import islice, repeat
 from multiprocessing import get_context
 
 import pytest
@@ -50,7 +50,9 @@ EXPECTED = {rule for rule in {rule for rule, _ in ROWS} | BESIDE_ROWS if asked(r
 def _hear(seeds: Iterable[int]) -> Tally:
     tally = Tally()
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        for share, differences in pool.map(listen, seeds, (SHARE,) * MESSAGES_SOAK):
+        for share, differences in pool.map(listen, seeds, repeat(SHARE)):
+            if differences:
+                pool.shutdown(wait=False, cancel_futures=True)
             assert not differences, _shown(differences)
             tally.add(share)
     return tally

@@ -215,6 +215,9 @@ class World(Struct, frozen=True):
     signatories: dict[str, tuple[Signatory, ...]] = {}
     channels: dict[str, frozenset[frozenset[str]]] = {}
     amended_on: dict[str, str] = {}
+    # Until when Kazakhstan is a member of an operator's instrument, and where an instrument's days begin.
+    kz_until: dict[str, str] = {}
+    offset_minutes: dict[str, int] = {}
     not_extended_after: str | None = None
 
     def lists(self, agreement: str) -> bool:
