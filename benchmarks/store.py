@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.machine import Verification, describe
 from gateway.domain.message import AuthenticMessage
-from gateway.store.interface import Committed, Work
+from gateway.store.interface import Committed, Store, Work
 from gateway.store.limits import StoreLimits, WriterLimits
 from gateway.store.sqlite.engine import SqliteStore
 from tests.store import samples
@@ -32,7 +32,7 @@ QUEUED_MAX = 400
 class Run:
     """Puts prepared work with a bounded queue and waits until all of it was reported."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         """Listen to `store`."""
         self._store = store
         self._waiting = 0

@@ -63,6 +63,10 @@ class PostgresServer:
         assert self._process is not None
         return self._process.pid
 
+    def sessions(self) -> Sequence[int]:
+        """The processes of the server beside the first one: a session each, and its own workers."""
+        return _children(self.pid)
+
     @property
     def data(self) -> Path:
         """The data folder of the cluster."""

@@ -4,13 +4,11 @@ Gateways may start at once: the first one migrates, the others wait for it. A ga
 does not start; one that knows more upgrades it, and older ones that still run notice nothing until they restart.
 """
 
-import hashlib
-
 import asyncpg
 
 from gateway.domain.errors import ConfigurationError
 from gateway.store.postgres.connecting import Connection
-from gateway.store.sqlite.migrate import steps
+from gateway.store.sqlite.migrate import digest, steps
 
 MIGRATIONS = "gateway.store.postgres.migrations"
 # "ACRD": whoever migrates holds this lock until its transaction ends.
@@ -54,7 +52,7 @@ async def check_current(connection: Connection, package: str = MIGRATIONS) -> No
     if await connection.fetchval("SELECT to_regclass('schema_version') IS NULL"):
         raise ConfigurationError("the database holds no store", "name the schema of a running deployment")
     applied = [tuple(row) for row in await connection.fetch(APPLIED)]
-    known = [(number, name, _digest(sql)) for number, name, sql in steps(package)]
+    known = [(number, name, digest(sql)) for number, name, sql in steps(package)]
     if applied != known:
         raise ConfigurationError("the database has another schema than this program", "use the program that wrote it")
 
@@ -68,7 +66,7 @@ async def _apply(connection: Connection, package: str) -> int:
             f"the database has schema {max(applied)}, this program knows {newest}", "run the newer program"
         )
     for number, name, sql in known:
-        sha256 = _digest(sql)
+        sha256 = digest(sql)
         if number not in applied:
             await connection.execute(sql)
             await connection.execute(NOTE, number, name, sha256)
@@ -77,7 +75,3 @@ async def _apply(connection: Connection, package: str) -> int:
                 f"schema step `{name}` is not the one that was applied", "install the released program again"
             )
     return newest
-
-
-def _digest(sql: str) -> str:
-    return hashlib.sha256(sql.encode()).hexdigest()

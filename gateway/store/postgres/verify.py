@@ -120,6 +120,7 @@ async def verify_within(
     """
     # Whole tables are read here, once: an index would only be in the way.
     await connection.execute("SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on")
+    await connection.execute("SET LOCAL enable_sort = on; SET LOCAL enable_bitmapscan = on")
     await connection.execute("SET LOCAL enable_mergejoin = on; SET LOCAL idle_in_transaction_session_timeout = 0")
     found = await connection.fetchval("SELECT value FROM identity WHERE name = 'network'")
     if found != network:

@@ -23,6 +23,11 @@ def steps(package: str) -> list[tuple[int, str, str]]:
     return sorted((int(file.name[:4]), file.name, file.read_text(encoding="utf-8")) for file in files)
 
 
+def digest(sql: str) -> str:
+    """Return the checksum of a step, as it is kept with what was applied."""
+    return hashlib.sha256(sql.encode()).hexdigest()
+
+
 def migrate(connection: sqlite3.Connection, package: str) -> int:
     """Apply what is missing, each step in one transaction; return the number of the newest step.
 
@@ -38,7 +43,7 @@ def migrate(connection: sqlite3.Connection, package: str) -> int:
             f"the database has schema {max(applied)}, this program knows {newest}", "run the newer program"
         )
     for number, name, sql in known:
-        sha256 = hashlib.sha256(sql.encode()).hexdigest()
+        sha256 = digest(sql)
         if number not in applied:
             _apply(connection, number, name, sql, sha256)
         elif applied[number] != (name, sha256):
@@ -56,7 +61,7 @@ def check_current(connection: sqlite3.Connection, package: str) -> None:
         sqlite3.Error: it has none.
     """
     applied = connection.execute("SELECT number, name, sha256 FROM migration ORDER BY number").fetchall()
-    known = [(number, name, hashlib.sha256(sql.encode()).hexdigest()) for number, name, sql in steps(package)]
+    known = [(number, name, digest(sql)) for number, name, sql in steps(package)]
     if applied != known:
         raise ConfigurationError("the database has another schema than this program", "use the program that wrote it")
 

@@ -348,15 +348,17 @@ BEGIN
         FROM unnest(t_logs, t_leaves, t_recipients, t_leases) WITH ORDINALITY AS r (log, leaf, recipient, lease, place)
         WHERE NOT (r.place = ANY (revoked))
         GROUP BY 1, 2, 3
-    ), free AS (
-        SELECT d.log, d.leaf, d.recipient, w.many, w.places
-        FROM wanted AS w JOIN delivery AS d USING (log, leaf, recipient)
+    ), free AS MATERIALIZED (
+        SELECT d.at, w.many, w.places
+        FROM wanted AS w CROSS JOIN LATERAL (
+            SELECT x.ctid AS at, x.outcome, x.holder, x.lease, x.leased_until FROM delivery AS x
+            WHERE x.log = w.log AND x.leaf = w.leaf AND x.recipient = w.recipient FOR UPDATE SKIP LOCKED
+        ) AS d
         WHERE d.outcome IS NULL AND (d.holder = p_log OR d.lease = w.lease AND is_free(d.holder, d.leased_until))
-        FOR UPDATE OF d SKIP LOCKED
     ), taken AS (
         UPDATE delivery AS d SET attempts = d.attempts + f.many, holder = p_log, leased_until = p_until,
             lease = d.lease + CASE WHEN d.holder = p_log THEN 0 ELSE 1 END
-        FROM free AS f WHERE (d.log, d.leaf, d.recipient) = (f.log, f.leaf, f.recipient)
+        FROM free AS f WHERE d.ctid = f.at
         RETURNING f.places
     )
     SELECT coalesce(array_agg((r.place = ANY (t.all_places))::integer::bigint ORDER BY r.place), '{}') INTO booked
@@ -372,31 +374,50 @@ CREATE FUNCTION is_free(p_holder smallint, p_until timestamptz) RETURNS boolean 
         OR NOT EXISTS (SELECT 1 FROM log WHERE number = p_holder AND alive_until > clock_timestamp())
 $$;
 
--- End deliveries that are all owed still (else AC001), and destroy the bodies that nobody waits for any more.
+-- End deliveries that are all owed still (else AC001), and destroy the bodies that nobody waits for any more. Every row is
+-- found by its key and then by its place (ctid): how many rows PostgreSQL believes to be owed must not decide how it looks.
 CREATE FUNCTION end_deliveries(
     p_log smallint, e_logs smallint[], e_leaves bigint[], e_recipients text[], e_outcomes text[], e_said bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     counted bigint;
 BEGIN
-    PERFORM 1 FROM delivery AS d
-        JOIN unnest(e_logs, e_leaves, e_recipients) AS r (log, leaf, recipient) USING (log, leaf, recipient)
-        ORDER BY d.log, d.leaf, d.recipient FOR UPDATE OF d;
-    UPDATE delivery AS d SET outcome = r.outcome, ended_log = p_log, ended_leaf = r.said, holder = NULL, leased_until = NULL
-        FROM unnest(e_logs, e_leaves, e_recipients, e_outcomes, e_said) AS r (log, leaf, recipient, outcome, said)
-        WHERE (d.log, d.leaf, d.recipient) = (r.log, r.leaf, r.recipient) AND d.outcome IS NULL;
+    WITH owed AS MATERIALIZED (
+        SELECT d.at, r.outcome, r.said
+        FROM (
+            SELECT * FROM unnest(e_logs, e_leaves, e_recipients, e_outcomes, e_said) AS u (log, leaf, recipient, outcome, said)
+            ORDER BY 1, 2, 3
+        ) AS r CROSS JOIN LATERAL (
+            SELECT x.ctid AS at, x.outcome FROM delivery AS x
+            WHERE x.log = r.log AND x.leaf = r.leaf AND x.recipient = r.recipient FOR UPDATE
+        ) AS d
+        WHERE d.outcome IS NULL
+    )
+    UPDATE delivery AS d SET outcome = o.outcome, ended_log = p_log, ended_leaf = o.said, holder = NULL, leased_until = NULL
+        FROM owed AS o WHERE d.ctid = o.at;
     GET DIAGNOSTICS counted = ROW_COUNT;
     IF counted <> cardinality(e_leaves) THEN
         RAISE EXCEPTION 'a delivery has ended' USING ERRCODE = 'AC001';
     END IF;
     -- Two gateways that end the last two deliveries of one message at once each see the other's as owed: the lock makes
     -- the second of them look again after the first has committed.
-    PERFORM 1 FROM body AS b JOIN unnest(e_logs, e_leaves) AS r (log, leaf) USING (log, leaf)
-        WHERE EXISTS (SELECT 1 FROM delivery AS o WHERE o.log = b.log AND o.leaf = b.leaf AND o.outcome IS NULL)
-        ORDER BY b.log, b.leaf FOR UPDATE OF b;
-    DELETE FROM body AS b USING (SELECT DISTINCT r.* FROM unnest(e_logs, e_leaves) AS r (log, leaf)) AS r
-        WHERE b.log = r.log AND b.leaf = r.leaf
-        AND NOT EXISTS (SELECT 1 FROM delivery AS o WHERE o.log = b.log AND o.leaf = b.leaf AND o.outcome IS NULL);
+    PERFORM 1 FROM (SELECT DISTINCT * FROM unnest(e_logs, e_leaves) AS u (log, leaf) ORDER BY 1, 2) AS r
+        CROSS JOIN LATERAL (SELECT 1 WHERE is_owed(r.log, r.leaf) OFFSET 0) AS waiting
+        CROSS JOIN LATERAL (SELECT 1 FROM body AS b WHERE b.log = r.log AND b.leaf = r.leaf FOR UPDATE) AS locked;
+    DELETE FROM body WHERE ctid = ANY (ARRAY(
+        SELECT b.at FROM (SELECT DISTINCT * FROM unnest(e_logs, e_leaves) AS u (log, leaf)) AS r
+            CROSS JOIN LATERAL (
+                SELECT x.ctid AS at FROM body AS x WHERE x.log = r.log AND x.leaf = r.leaf OFFSET 0
+            ) AS b
+            WHERE NOT is_owed(r.log, r.leaf)
+    ));
+END
+$$;
+
+-- Owed: somebody still waits for this message. The comparison keeps the search to the message's own rows.
+CREATE FUNCTION is_owed(p_log smallint, p_leaf bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM delivery WHERE log = p_log AND leaf = p_leaf AND coalesce(outcome, '') = '');
 END
 $$;
 
