@@ -5,7 +5,6 @@ from tests.reference import codes
 from tests.reference.case import Case, Row
 from tests.reference.channels import channel_missing
 from tests.reference.czkz import withheld_unlisted
-from tests.reference.left_out import asked
 from tests.reference.national import blocked
 from tests.reference.signing import unauthorised, unsigned
 
@@ -15,7 +14,7 @@ UKRAINE = {"state-interests", "national-law", "international-obligations"}
 
 def c1_01(case: Case) -> bool:
     """Art. 2(1): five purposes; in accordance with national legislation and other treaties."""
-    if asked("CZ-46") and blocked(case):
+    if blocked(case):
         return True
     return case.kind not in codes.TALK_AND_TRAINING and not set(case.header.purposes) <= codes.CIS_PURPOSES
 

@@ -4,7 +4,6 @@ from tests.reference import codes
 from tests.reference.case import Case, Row
 from tests.reference.channels import channel_missing
 from tests.reference.czkz import withheld_unlisted
-from tests.reference.left_out import asked
 from tests.reference.national import blocked
 from tests.reference.signing import unauthorised, units, unsigned
 
@@ -13,7 +12,7 @@ ON_AN_OFFENCE = {"request", "reply", "spontaneous", "preservation", "notice", "r
 
 def c8_02(case: Case) -> bool:
     """Art. 2(1): five purposes; in accordance with national legislation and other treaties."""
-    if asked("CZ-46") and blocked(case):
+    if blocked(case):
         return True
     return case.kind not in codes.TALK_AND_TRAINING and not set(case.header.purposes) <= codes.CIS_PURPOSES
 

@@ -11,14 +11,13 @@ from gateway.domain.label import Label, Level
 from gateway.domain.statement import Consent
 from tests.reference import codes, ordinary
 from tests.reference.counting import DAY_MS
-from tests.reference.left_out import asked
 from tests.reference.world import NETWORK, PARTY_OF, digest
 
 if TYPE_CHECKING:
     from tests.reference.draw_messages import Draft
 
 NAMES = tuple(PARTY_OF)
-AGREEMENTS = tuple(name for name in ordinary.LANES if name != "cz-kz-1998" or asked("CZ-44"))
+AGREEMENTS = tuple(ordinary.LANES)
 CONDITIONS = ("no-court", "ask-first", "destroy-after-use")
 SOURCE_KINDS = ("reply", "reply", "request", "spontaneous", "notice", "answer", "travel-document", "legal-assistance")
 SOURCE_LEVELS: tuple[Level, ...] = ("open", "restricted", "restricted", "restricted", "confidential", "secret")

@@ -81,4 +81,4 @@ def files_of(law: LawChange) -> dict[str, bytes]:
     if law.offset:
         agreement, minutes = law.offset
         changes[f"{agreement}.toml"] = ((r"\Z", f"\n[counting]\nutc_offset_minutes = {minutes}\n"),)
-    return law_files(changes, {"cz-kz-1998.toml": ("cz-kz.toml", OLD)} if asked("CZ-44") else {})
+    return law_files(changes, {"cz-kz-1998.toml": ("cz-kz.toml", OLD)})

@@ -15,7 +15,6 @@ from tests.reference.bindings import MEMBERS
 from tests.reference.counting import DAY_MS, day_of, later, spelt
 from tests.reference.draw_citations import cite
 from tests.reference.draw_worlds import DATABASES, Drawn, edge_ms, quiet_ms
-from tests.reference.left_out import asked
 from tests.reference.world import LINKS, NETWORK, OFFICES, PARTY_OF, digest, kid_of
 
 NAMES = tuple(PARTY_OF)
@@ -30,7 +29,7 @@ PEERS = {
 KINDS = tuple(sorted({kind for kinds in ordinary.KINDS.values() for kind in kinds} | codes.CIS2018_KINDS))
 PURPOSES = tuple(sorted(codes.WIDE_PURPOSES))
 SUBJECTS = (*sorted(codes.SUBJECTS), "unheard-of")
-AGREEMENTS = tuple(name for name in ordinary.LANES if name != "cz-kz-1998" or asked("CZ-44"))
+AGREEMENTS = tuple(ordinary.LANES)
 # How often each instrument is cited.
 WEIGHTED = (
     *AGREEMENTS,
@@ -270,6 +269,9 @@ def odd_review(rng: Random, draft: Draft) -> None:
 def odd_assistance(rng: Random, draft: Draft) -> None:
     """Assistance in obtaining information, with its nexus or without."""
     draft.form["assistance"] = rng.choice(("obtaining-information", "obtaining-information", "training"))
+    if draft.agreement == "cis-2018" and rng.random() < 0.7:
+        draft.kind = "request"
+        draft.form |= ordinary.ELEMENTS
     if rng.random() < 0.6:
         draft.form[rng.choice(("nexus.citizen", "nexus.territory"))] = rng.random() < 0.8
 

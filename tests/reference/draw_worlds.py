@@ -168,7 +168,7 @@ def _authority(rng: Random, entry: Authority) -> Authority:
         changes["revoked"] = True
     if rng.random() < 0.03:
         changes["clearance"] = rng.choice(LEVELS)
-    if entry.party == "CARICC" and asked("CA-29"):
+    if entry.party == "CARICC":
         changes["endpoints"] = tuple(
             replace(
                 end,
@@ -183,8 +183,6 @@ def _authority(rng: Random, entry: Authority) -> Authority:
 
 
 def _blocks(rng: Random) -> tuple[Block, ...]:
-    if not asked("CZ-46"):
-        return ()
     blocks: list[Block] = []
     while rng.random() < 0.5 and len(blocks) < 3:
         blocks.append(

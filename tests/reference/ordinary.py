@@ -3,7 +3,6 @@
 from random import Random
 
 from tests.reference import codes
-from tests.reference.left_out import asked
 from tests.reference.world import PARTY_OF, UNIT_OF, kid_of
 
 ELEMENTS = {f"element.{letter}": True for letter in "abcdefg"}
@@ -22,13 +21,19 @@ PLAIN = (
     "administrative",
 )
 KINDS: dict[str, tuple[str, ...]] = {
-    "cz-kz": ("request", "request", "spontaneous", "travel-document", "refusal", "training", "referral", *PLAIN),
+    "cz-kz": (
+        *("request", "request", "spontaneous", "travel-document", "refusal", "training", "referral"),
+        *("search-person", "missing-person", "special-techniques", *PLAIN),
+    ),
     "cz-kz-1998": ("request", "reply", "recall"),
     "caricc-2012": ("request", "query", "query", "query", "spontaneous", "answer", "refusal", *PLAIN),
-    "cis-2018": ("request", "request", "preservation", "spontaneous", "refusal", "referral", "impediment", *PLAIN),
+    "cis-2018": (
+        *("request", "request", "preservation", "spontaneous", "refusal", "referral", "impediment"),
+        *("joint-activity", *PLAIN),
+    ),
     "cis-2001": (
         *("request", "request", "legal-assistance", "information-systems", "refusal", "referral", "spontaneous"),
-        *PLAIN,
+        *("joint-activity", *PLAIN),
     ),
     "caricc-membership": ("request", "spontaneous", *PLAIN),
     "interpol-membership": ("request", "query", "query", "travel-document", "spontaneous", "record", *PLAIN),
@@ -83,13 +88,6 @@ LANES: dict[str, tuple[tuple[str, str], ...]] = {
     "interpol-membership": _pairs(("INTERPOL",), ("AM", "AZ", "CZ", "KG", "KZ", "MD", "RU", "UA")),
     "internal-kz": _pairs(("KZ",), ("KZ",), inside=True),
 }
-if asked("CZ-47"):
-    KINDS["cz-kz"] += ("search-person", "missing-person")
-if asked("CZ-05"):
-    KINDS["cz-kz"] += ("special-techniques",)
-if asked("C1-10"):
-    KINDS["cis-2001"] += ("joint-activity",)
-    KINDS["cis-2018"] += ("joint-activity",)
 
 
 def form_of(rng: Random, agreement: str, kind: str) -> dict[str, bool | str]:
@@ -119,6 +117,6 @@ def signers_of(rng: Random, agreement: str, kind: str, name: str, to: str) -> tu
         special = agreement == "cis-2018" and UNIT_OF[name] == "specialised" == UNIT_OF[to]
         office = "head-of-specialised" if special else rng.choice(("head", "deputy"))
         signed += [(kid_of(name, "signatory", office), "signatory"), (kid_of(name, "seal"), "seal")]
-    if asked("C8-07") and agreement in ("cis-2018", "cis-2001") and (kind == "joint-activity" or rng.random() < 0.7):
+    if agreement in ("cis-2018", "cis-2001") and (kind == "joint-activity" or rng.random() < 0.7):
         signed.append((kid_of(name, "signatory", "authorised"), "signatory"))
     return tuple(signed)
