@@ -188,6 +188,7 @@ def _say(found: "Explanation") -> None:
     click.echo("what was asked, and what became of it (rule, article, basis, effect of a breach):")
     for applied in found.applied:
         about = f" for source {applied.source}" if applied.source else ""
+        about += f": {applied.detail}" if applied.detail else ""
         click.echo(
             f"    {applied.outcome:<8} {applied.rule:<7} {applied.article} ({applied.basis}, {applied.effect}){about}"
         )

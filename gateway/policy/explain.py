@@ -23,7 +23,10 @@ _OUTCOMES: dict[Effect, Outcome] = {"refuse": "refused", "flag": "flagged", "rec
 
 
 class Applied(Struct, frozen=True):
-    """One clause that was asked, and what became of it. `source`: the cited message that it protects."""
+    """One clause that was asked, and what became of it.
+
+    `source`: the cited message that it protects. `detail`: what it put on record, such as the rule sets in effect.
+    """
 
     rule: str
     article: str
@@ -34,6 +37,7 @@ class Applied(Struct, frozen=True):
     words: str
     note: str
     source: str | None
+    detail: str = ""
 
 
 class Explained(Struct, frozen=True):
@@ -130,7 +134,8 @@ def _disputable(case: Case, own: str, party: str) -> tuple[str, ...]:
 
 
 def _applied(check: Check, case: Case) -> Applied:
-    spoken = {finding.effect for finding in findings(case, (check,))}
+    found = findings(case, (check,))
+    spoken = {finding.effect for finding in found}
     effect: Effect = next((each for each in ("refuse", "flag", "record") if each in spoken), "refuse")
     outcome = _OUTCOMES[effect] if spoken else "kept"
     clause = check.clause
@@ -148,4 +153,5 @@ def _applied(check: Check, case: Case) -> Applied:
         words=clause.words,
         note=clause.note,
         source=check.source.header_sha256 if check.source else None,
+        detail="; ".join(each.reason.detail or "" for each in found if each.effect == "record"),
     )

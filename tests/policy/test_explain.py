@@ -16,7 +16,7 @@ from gateway.policy.explain import explain
 from gateway.policy.house import ARTICLES
 from gateway.policy.reasons import REASONS, sentence
 from gateway.policy.russian import RUSSIAN
-from tests.policy.told import c01, cz, czech, passing
+from tests.policy.told import c01, cz, czech, passing, query
 from tests.policy.world import NOW, adherence, at, bound_except, directory, facts, header, judge, law, roles
 from tests.reference.situations import federation, situations
 
@@ -64,6 +64,16 @@ def test_permit_on_a_disputable_day_says_so() -> None:
     assert told["2026-03-15"].governing[0].disputable == ()
     (line,) = told["2026-03-16"].governing[0].disputable
     assert line.startswith("disputable: 2026-03-16 is day 15 itself after the suspension by KZ")
+
+
+def test_rule_sets_in_effect_are_told_with_a_query() -> None:
+    """CA-25: which of INTERPOL's rule sets applied on that day stands in the explanation of a permit."""
+    message = query().header
+    told = explain(judge(), message, NO_FACTS, NOW, roles(message))
+    (sets,) = [each for each in told.applied if each.rule == "CA-25"]
+
+    assert told.permitted
+    assert (sets.outcome, sets.detail) == ("recorded", "control-of-information, rpd")
 
 
 def test_explanation_names_what_governs_each_pair() -> None:
