@@ -12,14 +12,13 @@ from msgspec.structs import replace
 from gateway.domain import clause as law
 from gateway.domain.agreement import Agreement
 from gateway.domain.clause import Clause
-from gateway.domain.decision import Basis
 from gateway.domain.directory import Authority, Mandate
 from gateway.domain.facts import NO_FACTS
 from gateway.domain.label import Label
 from gateway.domain.message import Body, Header, Recipient
 from gateway.policy.case import Case, Finding, build_case
+from gateway.policy.explain import Explained, explained
 from gateway.policy.ground import Ground
-from gateway.policy.reasons import sentence
 from gateway.policy.rules import agreement as rules
 from gateway.policy.rules.registry import OWN
 from gateway.policy.status import instrument_notes, since_of
@@ -36,24 +35,13 @@ _ASKED: tuple[type[Clause], ...] = (
 )
 
 
-class WhyNot(Struct, frozen=True):
-    """One reason why an instrument does not govern."""
-
-    code: str
-    sentence: str
-    rule: str
-    article: str
-    basis: Basis
-    detail: str | None
-
-
 class Answer(Struct, frozen=True):
     """One instrument and a pair of parties; it governs exactly if there is no reason against it."""
 
     agreement: str
     title: str
     governs: bool
-    why_not: tuple[WhyNot, ...]
+    why_not: tuple[Explained, ...]
     notes: tuple[str, ...]
 
 
@@ -79,12 +67,7 @@ def _answer(ground: Ground, agreement: Agreement, question: Question, at_ms: int
         agreement=agreement.id,
         title=agreement.title,
         governs=not reasons,
-        why_not=tuple(
-            WhyNot(
-                reason.code, sentence(reason.code, language), reason.rule, reason.article, reason.basis, reason.detail
-            )
-            for reason in reasons
-        ),
+        why_not=tuple(explained(reason, language) for reason in reasons),
         notes=tuple(_notes(ground, agreement, question, at_ms)),
     )
 

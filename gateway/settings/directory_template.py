@@ -79,8 +79,9 @@ languages = ["en", "kk", "ru"]
 
 # --- Agreements: signed is not notified, notified is not in force -------------------------------------------
 # Leave `in_force_on` out where the instrument computes it from the notifications.
-# The dates here are made up: take yours from the depositary. `accord agreements status --directory directory.toml` shows what
-# comes of them; what contradicts an agreement is not built. registers/ holds the status of the agreement of 2001 as printed.
+# The dates here are made up: take yours from the depositary. What comes of them:
+# `accord agreements status --directory directory.toml`. What contradicts an agreement is not built.
+# registers/ holds the status of the agreement of 2001 as printed.
 
 [[adherences]]
 agreement = "cz-kz"

@@ -124,7 +124,7 @@ def test_endpoint_of_an_authority_is_made_with_its_request(tmp_path: Path) -> No
 
 
 def test_registers_come_with_a_deployment(tmp_path: Path) -> None:
-    """Status tables and the register of partners lie beside directory.toml, for people; templates beside the treaties."""
+    """Status tables and partners lie beside directory.toml, for people; the templates beside the treaties."""
     assert call("init", tmp_path / "site").exit_code == 0
     registers = tmp_path / "site" / "directory" / "registers"
     agreements = {path.stem for path in (tmp_path / "site" / "agreements").glob("*.toml")}

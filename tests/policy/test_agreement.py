@@ -10,8 +10,7 @@ from gateway.policy.decide import Judge
 from gateway.policy.ground import Ground, make_room
 from gateway.policy.rules.registry import HOUSE, OWN, SOURCED, Rules
 from gateway.policy.standing import FOREVER_MS
-from tests.policy.lawful import headed, law_with, text_of
-from tests.policy.told import SYSTEMS, UKRAINE, c01, c18, caricc, cz, under
+from tests.policy.told import SYSTEMS, UKRAINE, c01, caricc, cz, under
 from tests.policy.world import (
     AGREEMENTS,
     BOUND,
@@ -168,49 +167,6 @@ def test_agreement_of_1998_has_ended_altogether() -> None:
     for judge, each in ((bilateral, message), (wider, message), (wider, beside)):
         reasons = [(reason.rule, reason.article) for reason in decide(each, by=judge).reasons]
         assert reasons == [("CZ-44", "CZKZ Art. 18(3)")]
-
-
-AMENDED = """
-[[amendment]]
-id = "protocol-1"
-rule = "C8-33"
-article = "Art. 15"
-agreed_on = "2026-01-01"
-in_force_on = "2026-09-01"
-record = "protocol of 1 January 2026"
-"""
-
-
-def test_amendment_pending_binds_nobody_and_ends_nothing() -> None:
-    """C8-33, CA-20: a file ahead of its time is no law yet; what it replaced long ago does not come back meanwhile."""
-    ahead = law_with(cis_2018=text_of("cis-2018") + AMENDED)
-    both = (Judge(directory(law_digests=ahead.digests), ahead), Judge(directory(), law()))
-    waiting = [decide(c18(kind=kind).header, by=both[0]) for kind in ("request", "recall")]
-    older = [decide(header("am-police", "kz-mvd", "cis-2001"), by=each) for each in both]
-    (reason,) = waiting[0].reasons
-
-    assert [codes(decision) for decision in waiting] == [{"amendment-pending"}] * 2
-    assert (reason.rule, reason.article, reason.detail) == (
-        "C8-33",
-        "CIS2018 Art. 15",
-        "protocol-1 is in force from 2026-09-01",
-    )
-    assert [codes(decision) for decision in older] == [{"agreement-superseded"}] * 2
-    assert decide(c18().header, by=both[0], at_ms=at("2026-09-01", 0)).permitted
-
-
-def test_refusal_on_a_disputable_day_says_so() -> None:
-    """1.7-14: refused on the last disputable day, the reader learns that the day could be read otherwise."""
-    ended_early = law_with(cz_kz=headed("cz-kz", 'counting = { lapse = "last-day" }'))
-    left = bound_except("cz-kz", "KZ", adherence("cz-kz", "KZ", exit=Exit("2025-12-15", None)))
-    judge = Judge(directory(left, law_digests=ended_early.digests), ended_early)
-    (reason,) = decide(cz().header, by=judge, at_ms=at("2026-06-15")).reasons
-    (later,) = decide(cz().header, by=judge, at_ms=at("2026-06-16")).reasons
-
-    assert reason.detail == (
-        "KZ since 2026-06-15; disputable: 2026-06-15 is the last of 6 months: still bound, or ended (CZ-43)"
-    )
-    assert later.detail == "KZ since 2026-06-15"
 
 
 def test_bound_memory_of_the_caches_drops_the_oldest() -> None:
