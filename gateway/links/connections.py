@@ -120,6 +120,15 @@ class Connection(web.RequestHandler):
             self._deadline.cancel()
             self._deadline = None
 
+    async def drained(self) -> None:
+        """Wait until the peer has taken enough of what was written.
+
+        Raises:
+            ConnectionError: it is gone.
+        """
+        if self._paused:
+            await self._drain_helper()
+
     def on_lost(self, act: Callable[[], None]) -> None:
         """Have `act` called once when the connection has ended."""
         self._on_lost.append(act)

@@ -7,7 +7,7 @@ hello, outruns the window or stops reading is cut, and resumes without loss.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import WSMsgType, web
 from msgspec import Struct
@@ -35,6 +35,9 @@ from gateway.wire.frames import (
 from gateway.wire.limits import Limits
 from gateway.wire.problems import closing
 
+# One write, one TLS record after the other, one system call: receipts, evidence and deliveries leave together.
+WRITTEN_TOGETHER_BYTES = 128 * 1024
+
 
 class Shared(Struct, frozen=True):
     """What all connections of a listener share."""
@@ -49,14 +52,22 @@ class Shared(Struct, frozen=True):
 class LinkSession:
     """One endpoint at the other end of a WebSocket."""
 
-    def __init__(self, shared: Shared, socket: web.WebSocketResponse, transport: asyncio.Transport, peer: Peer) -> None:
-        """Serve `peer` over `socket`, whose bytes pass `transport`."""
+    def __init__(
+        self,
+        shared: Shared,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        drained: Callable[[], Awaitable[None]],
+        peer: Peer,
+    ) -> None:
+        """Serve `peer` over `socket`, whose bytes pass `transport`; `drained` waits until it takes more."""
         self._exchange = shared.exchange
         self._limits = shared.limits
         self._metrics = shared.metrics
         self._unjudged = shared.unjudged
         self._socket = socket
         self._transport = transport
+        self._drained = drained
         self._peer = peer
         self._loop = asyncio.get_running_loop()
         self._window = Window(shared.limits.window)
@@ -155,7 +166,7 @@ class LinkSession:
         writer: asyncio.Task[None] | None = None
         self._watch()
         try:
-            await self._socket.send_bytes(encode(replace(self._exchange.hello(), window=self._limits.window)))
+            await self._send(_framed(encode(replace(self._exchange.hello(), window=self._limits.window))))
             writer = asyncio.create_task(self._write(), name="link-writer")
             if await self._greeted():
                 await self._read()
@@ -195,7 +206,7 @@ class LinkSession:
     async def _read(self) -> None:
         limits = self._limits
         while self._open:
-            frame = await self._next(limits.receive_timeout_s)
+            frame = await self._next()
             if frame is None:
                 return
             if self._draining:
@@ -214,8 +225,11 @@ class LinkSession:
                 await self._room
                 self._room = None
 
-    async def _next(self, timeout_s: float) -> FromEndpoint | None:
-        """Return the next frame; None when there is none and the connection is to end."""
+    async def _next(self, timeout_s: float | None = None) -> FromEndpoint | None:
+        """Return the next frame; None when there is none and the connection is to end.
+
+        No timeout once a peer is greeted: the heartbeat cuts it when it does not answer any more.
+        """
         try:
             message = await self._socket.receive(timeout=timeout_s)
         except TimeoutError:
@@ -283,26 +297,39 @@ class LinkSession:
     async def _write(self) -> None:
         try:
             while True:
-                while (taken := self._outgoing.next_frame()) is not None:
-                    frame, answers = taken
-                    self._window.written(answers)
-                    await self._send(encode(frame))
+                while raw := self._next_bytes():
+                    await self._send(raw)
                 if not self._open:
                     break
                 self._work = self._loop.create_future()
                 await self._work
                 self._work = None
             if self._reason is not None:
-                await self._send(encode(Goodbye(self._reason)))
+                await self._send(_framed(encode(Goodbye(self._reason))))
                 entry = closing(self._reason)
                 await self._socket.close(code=entry.close_code, message=entry.code.encode())
         except ConnectionError:
             # The peer is gone; `lost` tells the reader.
             return
 
+    def _next_bytes(self) -> bytes:
+        """Return the frames that wait, as many as are written at once; nothing when none waits."""
+        parts: list[bytes] = []
+        size_bytes = 0
+        while size_bytes < WRITTEN_TOGETHER_BYTES and (taken := self._outgoing.next_frame()) is not None:
+            frame, answers = taken
+            self._window.written(answers)
+            parts.append(_framed(encode(frame)))
+            size_bytes += len(parts[-1])
+        return b"".join(parts)
+
     async def _send(self, raw: bytes) -> None:
         self._sending_since_s = self._loop.time()
-        await self._socket.send_bytes(raw)
+        if self._transport.is_closing():
+            raise ConnectionResetError
+        # Whole frames: what aiohttp writes itself, pings and the closing frame, comes before or after them.
+        self._transport.write(raw)
+        await self._drained()
         self._sending_since_s = None
 
     def _watch(self) -> None:
@@ -359,3 +386,13 @@ class LinkSession:
 def _release(waiter: "asyncio.Future[None] | None") -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
+
+
+def _framed(payload: bytes) -> bytes:
+    """Return one unfragmented, unmasked binary frame. Source: S-17 (RFC 6455, section 5.2)."""
+    length = len(payload)
+    if length < 126:
+        return b"\x82%c%b" % (length, payload)
+    if length < 65_536:
+        return b"\x82\x7e%b%b" % (length.to_bytes(2, "big"), payload)
+    return b"\x82\x7f%b%b" % (length.to_bytes(8, "big"), payload)

@@ -40,7 +40,7 @@ class WebSocketLink:
         if transport is None:
             return socket
         transport.set_write_buffer_limits(high=self._shared.limits.write_buffer_bytes)
-        session = LinkSession(self._shared, socket, transport, peer)
+        session = LinkSession(self._shared, socket, transport, connection.drained, peer)
         connection.on_lost(session.lost)
         self._sessions.add(session)
         try:
@@ -73,7 +73,6 @@ class WebSocketLink:
             compress=False,
             max_msg_size=limits.frame_bytes_max,
             heartbeat=limits.heartbeat_s,
-            receive_timeout=limits.receive_timeout_s,
             writer_limit=limits.write_buffer_bytes,
             timeout=limits.closing_timeout_s,
         )

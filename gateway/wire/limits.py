@@ -38,7 +38,6 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     window: int = 256
     hello_timeout_s: float = 10.0
     heartbeat_s: float = 20.0
-    receive_timeout_s: float = 60.0
     # A peer that takes nothing for this long is cut; what it was owed stays in the spool.
     send_timeout_s: float = 20.0
     # From the decision to close a WebSocket to the end of its connection, whatever the peer does.
