@@ -9,6 +9,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -150,14 +151,14 @@ def refuse_unknown(
     Raises:
         ConfigurationError: one is not; the remedy names the field that was probably meant.
     """
-    known = {field.encode_name: field.type for field in msgspec.structs.fields(type_)}
+    known = _known(type_)
     for key, value in layer.items():
         path = ".".join((*at, key))
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.6)
             remedy = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(known))}"
             raise ConfigurationError(f"{name}: unknown key `{path}`", remedy)
-        struct = _struct(inspect.type_info(known[key]))
+        struct = known[key]
         if struct is None:
             continue
         tables = value if isinstance(value, list) else [value]
@@ -165,6 +166,12 @@ def refuse_unknown(
             if isinstance(table, dict):
                 place = (*at, f"{key}[{number}]") if isinstance(value, list) else (*at, key)
                 refuse_unknown(name, table, struct, place)
+
+
+@cache
+def _known(type_: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct] | None]:
+    """The fields of a struct, each with the struct that it holds, if any."""
+    return {field.encode_name: _struct(inspect.type_info(field.type)) for field in msgspec.structs.fields(type_)}
 
 
 def _field(type_: type[msgspec.Struct], keys: tuple[str, ...]) -> inspect.Type | None:

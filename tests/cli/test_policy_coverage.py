@@ -213,7 +213,7 @@ def test_command_ends_in_65_where_a_clause_is_missing(tmp_path: Path) -> None:
     assert "CZ-28: is to be enforced on admission and is open" in said(result)
 
 
-def test_json_holds_every_row(outcomes: dict[str, tuple[Outcome, ...]]) -> None:
+def test_json_holds_every_row() -> None:
     """A program reads the same."""
     rows = json.loads(said(call("policy", "coverage", "--json")))
 
