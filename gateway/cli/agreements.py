@@ -107,17 +107,21 @@ def governing(
 
 @agreements.command()
 @click.option("--file", "path", type=FILE, default=PARTNERS, help="The register [default: the one that is shipped].")
+@click.option("--parties", is_flag=True, help="Tables for directory.toml, of those whose class an operator stated.")
 @JSON
-def partners(path: Path, as_json: bool) -> None:
+def partners(path: Path, parties: bool, as_json: bool) -> None:
     """List the partners with whom INTERPOL has agreements, as a secondary source prints them (LIST)."""
     from gateway.domain.errors import ConfigurationError
-    from gateway.settings.partners import read_partners
+    from gateway.settings.partners import party_tables, read_partners
 
     _must_exist(path)
     try:
         found = read_partners(path)
     except ConfigurationError as error:
         raise CommandError(error.what, error.remedy, DATA_INVALID) from None
+    if parties:
+        click.echo(party_tables(found), nl=False)
+        return
     if as_json:
         _print_json(found)
         return

@@ -4,6 +4,7 @@ The page is no legal source: it gives places, titles and its own headings. What 
 states, with the office that does (LI-01, LI-07, LI-08); policy never reads this file.
 """
 
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -88,3 +89,19 @@ def read_partners(path: Path) -> Partners:
                     "add `database-access` to its capabilities, or take the databases out",
                 )
     return found
+
+
+def party_tables(partners: Partners) -> str:
+    """Return `[[parties]]` tables for directory.toml, of those partners alone whose class an operator stated (LI-08)."""
+    return "\n".join(
+        f"# Unverified: named by a secondary source; its class is the word of {partner.stated_by}.\n"
+        f'[[parties]]\nid = "{partner.id.upper()}"\nkind = "{partner.kind}"\ntitle = "{_plain(partner.name)}"\n'
+        for partner in partners.partners
+        if partner.kind is not None
+    )
+
+
+def _plain(name: str) -> str:
+    """Return a name as an edition spells titles: printable ASCII without quotes."""
+    spelled = name.replace("\u2019", "'").replace("\u2013", "-").replace('"', "'")
+    return unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()[:200]

@@ -1,13 +1,16 @@
 """The register of cooperation agreements: every place of the page once, and no class without an operator's word."""
 
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec import convert
 
 from gateway.domain.errors import ConfigurationError
-from gateway.settings.partners import Partner, Partners, read_partners
+from gateway.settings.directory import PartySource
+from gateway.settings.partners import Partner, Partners, party_tables, read_partners
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config" / "partners.toml"
 PAGE = Path(__file__).resolve().parents[3] / "shared" / "treaties" / "interpol-cooperation-agreements.txt"
@@ -123,3 +126,21 @@ def test_class_that_an_operator_states_is_taken(tmp_path: Path) -> None:
     found: Partners = read_partners(path)
 
     assert [(each.id, each.kind) for each in found.partners if each.kind] == [("upu", "un-body")]
+
+
+def test_stated_classes_make_parties_of_a_directory(tmp_path: Path) -> None:
+    """LI-08, 1.7-11: tables for directory.toml, of stated classes alone, marked as unverified, spelled as titles are."""
+    path = tmp_path / "partners.toml"
+    text = SHIPPED.read_text()
+    for name in ("council-of-europe", "maoc-n"):
+        text = text.replace(f'id = "{name}"', f'id = "{name}"\nclass = "regional"\nstated_by = "registry"')
+    path.write_text(text)
+    tables = party_tables(read_partners(path))
+    rows = convert(tomllib.loads(tables)["parties"], tuple[PartySource, ...])
+
+    assert party_tables(read_partners(SHIPPED)) == ""
+    assert [(row.id, row.kind, row.title) for row in rows] == [
+        ("COUNCIL-OF-EUROPE", "regional", "Le secretariat general du Conseil de l'Europe"),
+        ("MAOC-N", "regional", "Maritime Analysis and Operations Centre - Narcotics (MAOC-N)"),
+    ]
+    assert tables.count("# Unverified") == 2
