@@ -27,9 +27,13 @@ from gateway.wire import tls
 from gateway.wire.tls import client_context
 from tests.app.processes import Running
 from tests.federation import NETWORK, ROOT, Federation, Member, now_ms
+from tests.links.broker import Broker
+from tests.links.mqtt_house import name_at_broker
 
 # Waits scaled down: a test looks on.
 QUICK = EndpointLimits(reconnect_s_min=0.05, reconnect_s_max=1.0, connect_timeout_s=3.0, hello_timeout_s=5.0)
+# Three interpreters start at once, on a machine that may have other things to do.
+READY_WITHIN_S = 90.0
 # Leases lapse soon, and no quota decides anything here.
 OVERLAY = """
 [store]
@@ -141,8 +145,12 @@ class Cluster:
         """Start every gateway and wait until all are ready."""
         for gateway in self.gateways:
             gateway.start()
+        deadline_s = time.monotonic() + READY_WITHIN_S
         for gateway in self.gateways:
-            gateway.process.wait_until_ready()
+            while not gateway.ready():
+                assert gateway.process.process.poll() is None, gateway.process.output()
+                assert time.monotonic() < deadline_s, gateway.process.output()
+                time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop whatever still runs, in order where it can be."""
@@ -164,9 +172,12 @@ class Cluster:
         files = self.folder / member.name
         return tls.Identity(files / "cert.pem", files / "key.pem", self.folder / "ca.pem")
 
-    def endpoint(self, member: Member, first: int = 0, **options: Any) -> Endpoint:
-        """Return a real endpoint of `member` that calls gateway `first`, then the others in turn."""
+    def endpoint(self, member: Member, first: int = 0, broker: Broker | None = None, **options: Any) -> Endpoint:
+        """Return a real endpoint of `member` that calls gateway `first`, then the others; through `broker` if given."""
         addresses = self.addresses[first:] + self.addresses[:first]
+        if broker is not None:
+            addresses = tuple(GatewayAddress(broker.url, each.origin, broker.spki_sha256) for each in addresses)
+            options["broker_identity"] = broker.identity(name_at_broker(member.name))
         return Endpoint(
             Identity(member.name, NETWORK, KeyRing.of(member.keys.values()), self.federation.key_set),
             addresses,
