@@ -92,7 +92,7 @@ def read_partners(path: Path) -> Partners:
 
 
 def party_tables(partners: Partners) -> str:
-    """Return `[[parties]]` tables for directory.toml, of those partners alone whose class an operator stated (LI-08)."""
+    """Return `[[parties]]` tables for directory.toml, of partners whose class an operator stated (LI-08)."""
     return "\n".join(
         f"# Unverified: named by a secondary source; its class is the word of {partner.stated_by}.\n"
         f'[[parties]]\nid = "{partner.id.upper()}"\nkind = "{partner.kind}"\ntitle = "{_plain(partner.name)}"\n'

@@ -129,7 +129,7 @@ def test_class_that_an_operator_states_is_taken(tmp_path: Path) -> None:
 
 
 def test_stated_classes_make_parties_of_a_directory(tmp_path: Path) -> None:
-    """LI-08, 1.7-11: tables for directory.toml, of stated classes alone, marked as unverified, spelled as titles are."""
+    """LI-08, 1.7-11: tables for directory.toml, of stated classes alone, marked as unverified."""
     path = tmp_path / "partners.toml"
     text = SHIPPED.read_text()
     for name in ("council-of-europe", "maoc-n"):
