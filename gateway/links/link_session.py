@@ -204,7 +204,6 @@ class LinkSession:
         return self._open
 
     async def _read(self) -> None:
-        limits = self._limits
         while self._open:
             frame = await self._next()
             if frame is None:

@@ -54,7 +54,7 @@ class _InFlight(Struct):
 class _Recipient:
     """One authority with at least one session."""
 
-    __slots__ = ("behind", "cursor", "in_flight", "in_flight_bytes", "overdue", "sessions", "turn")
+    __slots__ = ("behind", "cursor", "in_flight", "in_flight_bytes", "overdue", "sessions", "stalled", "turn")
 
     def __init__(self) -> None:
         self.sessions: list[Session] = []
@@ -62,6 +62,7 @@ class _Recipient:
         self.in_flight: dict[bytes, _InFlight] = {}
         self.in_flight_bytes = 0
         self.behind = True
+        self.stalled = False
         self.cursor: tuple[int, int] | None = None
         # What a session left unacknowledged goes to another one next time, if there is one; and how often that was.
         self.overdue: dict[bytes, tuple[Session, int]] = {}
@@ -125,13 +126,17 @@ class Deliveries:
         recipient = self._recipients.get(authority)
         return recipient is not None and not recipient.behind
 
-    def missed(self, authority: str, precedence: int) -> None:
-        """Note that something was spooled without being offered; it is found in the spool."""
+    def missed(self, authority: str, precedence: int, index: int) -> None:
+        """Note that something was spooled without being offered; it is found in the spool.
+
+        What comes before it is under way: reading it again for every message that does not fit would be the end of us.
+        """
         recipient = self._recipients.get(authority)
         if recipient is not None:
+            place = (precedence, index - 1)
+            if not recipient.behind or (recipient.cursor is not None and place < recipient.cursor):
+                recipient.cursor = place
             recipient.behind = True
-            if recipient.cursor is not None and precedence < recipient.cursor[0]:
-                recipient.cursor = None
 
     def offer(self, authority: str, fresh: list[Fresh], now_ms: int) -> None:
         """Send fresh deliveries to one session, most urgent first; what does not fit stays in the spool."""
@@ -151,7 +156,7 @@ class Deliveries:
                 recipient.in_flight[item.delivery.header_sha256] = _InFlight(item.index, size_bytes, 0, due_ms, session)
                 recipient.in_flight_bytes += size_bytes
         if taken < len(fresh):
-            self.missed(authority, fresh[taken].precedence)
+            self.missed(authority, fresh[taken].precedence, fresh[taken].index)
 
     def ended(self, authority: str, header_digests: Iterable[bytes]) -> None:
         """Forget deliveries whose acknowledgement or failure is recorded."""
@@ -172,6 +177,7 @@ class Deliveries:
                 recipient.forget(header_sha256)
             if overdue:
                 recipient.rewind()
+            recipient.stalled = False
             if recipient.behind:
                 self.pump(authority, now_ms)
 
@@ -179,7 +185,7 @@ class Deliveries:
         """Read what `authority` is owed from the spool, judge it again and book its attempts."""
         recipient = self._recipients.get(authority)
         for _ in range(PUMP_PAGES):
-            if recipient is None or not recipient.behind or not self._fits(recipient, 0):
+            if recipient is None or not recipient.behind or recipient.stalled or not self._fits(recipient, 0):
                 return
             page = self._store.pending(authority, recipient.cursor, PAGE_DELIVERIES)
             for row in page:
@@ -202,6 +208,8 @@ class Deliveries:
         if not sent:
             recipient.forget(row.header_sha256)
             recipient.rewind()
+            # Its links take nothing now. Each further try would be one more attempt on disk, so it waits for the tick.
+            recipient.stalled = True
             return
         limits = self._limits
         flight.session = session

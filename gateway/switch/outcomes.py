@@ -83,7 +83,7 @@ class Outcomes:
         again = work.decision.edition is not in_force.edition or bool(work.consents)
         for recipient in way.recipients:
             if again or not deliveries.connected(recipient):
-                deliveries.missed(recipient, way.precedence)
+                deliveries.missed(recipient, way.precedence, done.index)
                 continue
             self.fresh.setdefault(recipient, []).append(
                 Fresh(
