@@ -3,7 +3,13 @@
 import subprocess
 import sys
 
-QUESTIONS = ("benchmarks.switching", "benchmarks.mqtt", "benchmarks.store", "benchmarks.policy")
+QUESTIONS = (
+    "benchmarks.switching",
+    "benchmarks.mqtt",
+    "benchmarks.store",
+    "benchmarks.postgres",
+    "benchmarks.policy",
+)
 
 
 def main() -> int:

@@ -83,11 +83,19 @@ agreements_folder = "{agreements}"
 [switch]
 {switch}
 
+# "sqlite" keeps everything in `data_folder`; "postgres" is for several gateways on one database (ADR 0008):
+# `accord store migrate` moves a deployment there.
 [store]
 {store}
 
 [store.writer]
 {writer}
+
+# Only with engine = "postgres". No password in `dsn`: name a file of mode 0600, or a credential. Of several hosts
+# the primary is found. Gateways that share a database share `schema`.
+# Such as `dsn = "postgresql://accord@db.example.org/accord"` and `password_file = "keys/database-password"`.
+[store.postgres]
+{postgres}
 """
 
 _ENDPOINT = """\
@@ -160,6 +168,7 @@ def gateway_toml(
         switch=defaults(SwitchLimits()),
         store=defaults(store),
         writer=defaults(store.writer),
+        postgres=_shared(store),
     )
 
 
@@ -175,6 +184,12 @@ def endpoint_toml(*, authority: str, network: str, gateway: str, roles: tuple[st
         keys=keys,
         limits=defaults(EndpointLimits()),
     )
+
+
+def _shared(store: StoreLimits) -> str:
+    """Return the settings of PostgreSQL that have a default; a password has none."""
+    lines = defaults(store.postgres).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("# password_file"))
 
 
 def defaults(limits: msgspec.Struct) -> str:

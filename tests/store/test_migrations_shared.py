@@ -23,7 +23,7 @@ ADDED = {
 }
 
 
-async def test_store_of_the_version_before_goes_on_with_its_data(postgres_server: PostgresServer) -> None:
+async def test_threat_D8_store_of_the_version_before_goes_on_with_its_data(postgres_server: PostgresServer) -> None:
     """D8: every receipt, delivery and number is what it was, and what the new version brings works at once."""
     schema, key = fresh_schema(), samples.checkpoint_key()
     sent = [message(number) for number in range(300)]

@@ -108,7 +108,7 @@ async def test_gateway_killed_under_load_loses_nothing_reported(postgres_server:
 
 
 @pytest.mark.parametrize("cut", ["answer", "question"])
-async def test_commit_of_unknown_outcome_is_resolved_by_asking(postgres_server: PostgresServer, cut: Cut) -> None:
+async def test_threat_D7_unknown_outcome_of_a_commit_is_asked_for(postgres_server: PostgresServer, cut: Cut) -> None:
     """D7: the connection is lost in the middle of a commit; it is there once, and reported once, either way."""
     sent = [message(number) for number in range(4)]
     with Wire(postgres_server.port) as wire:

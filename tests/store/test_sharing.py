@@ -33,8 +33,8 @@ def attempt(row: Pending, consents: tuple[bytes, ...] = ()) -> BookAttempt:
     )
 
 
-async def test_replay_at_another_gateway_finds_the_same_receipt(postgres_server: PostgresServer) -> None:
-    """P-03 over gateways: byte-identical receipt, under the key of the gateway that admitted; one effect."""
+async def test_threat_E2_replay_at_another_gateway_finds_the_same_receipt(postgres_server: PostgresServer) -> None:
+    """E2, P-03: byte-identical receipt, under the key of the gateway that admitted; one effect."""
     sent, other = message(1), message(1, body=b"another")
     async with gateways(postgres_server, 2) as (one, two):
         first = await one.one(admit(sent))
