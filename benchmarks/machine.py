@@ -16,7 +16,7 @@ from pathlib import Path
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 
 SIGNED_BYTES = 1_200
-LIBRARIES = ("aiohttp", "cryptography", "msgspec", "pynacl")
+LIBRARIES = ("aiohttp", "aiomqtt", "paho-mqtt", "cryptography", "msgspec", "pynacl")
 
 
 def describe() -> str:

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -304,11 +305,14 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=3_000)
     parser.add_argument("--together", type=int, nargs="*", default=[1, 32])
     options = parser.parse_args()
-    if find_program("mosquitto") is None:
+    program = find_program("mosquitto")
+    if program is None:
         print("no mosquitto: `make services` or install the package; the link through a broker is not measured")
         return 0
     os.sched_setaffinity(0, {DRIVER_CORE})
     print(describe())
+    version = subprocess.run([str(program), "-h"], capture_output=True, text=True, check=False).stdout.splitlines()[0]
+    print(f"{version}, as deploy/mosquitto has it, with the drivers on the other core")
     print(
         f"{PAIRS} pairs by WebSocket, {PAIRS} through Mosquitto, in {TURNS - 1} turns of {options.messages} messages; "
         f"{BODY_BYTES} B bodies, suite 2, mutual TLS 1.3, {TOGETHER} envelopes a frame, fsync a batch"

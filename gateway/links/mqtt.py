@@ -164,7 +164,12 @@ class MqttLink:
 
     def _heard(self, inbound: Inbound) -> None:
         """Take one publish; whatever it is, it ends settled."""
-        why = self._sort(inbound)
+        try:
+            why = self._sort(inbound)
+        except Exception:
+            # Whatever it is, the broker would give it again for ever, to the harm of all topics. Its sender has no receipt.
+            log.exception("broker-frame-fault", transport="mqtt")
+            why = "fault"
         if why is not None:
             self._metrics.mqtt_dropped[why].inc()
             self._link.acknowledge(inbound)

@@ -167,16 +167,12 @@ class MqttSession:
             return
         self._shared.metrics.messages_received["mqtt"].inc(len(items))
         waiting = self._claim(len(items), inbound)
-        submit = self._exchange.submit
-        number = frame.first
-        for item in items:
-            if self.reason is not None:
-                # Cut by what came before it in this publish: the rest is nobody's.
-                self._settle(waiting)
-            else:
-                self._wait_for(number, waiting)
-                submit(self, number, item.kind, item.raw)
-            number += 1
+        try:
+            self._hand_over(frame, waiting)
+        except Exception:
+            # A fault of ours: what it holds in memory ends here, whatever becomes of the publish.
+            self._abandon(waiting)
+            raise
 
     def take(self, frame: Inner, session: int, inbound: Inbound) -> None:
         """Take a frame that was addressed to us in a session of the endpoint."""
@@ -252,6 +248,24 @@ class MqttSession:
             return
         self._wait_for(frame.number, self._claim(1, inbound))
         self._exchange.acknowledge(self, frame.number, frame.raw)
+
+    def _hand_over(self, frame: Submit, waiting: _Waiting) -> None:
+        submit = self._exchange.submit
+        number = frame.first
+        for item in frame.items:
+            if self.reason is not None:
+                # Cut by what came before it in this publish: the rest is nobody's.
+                self._settle(waiting)
+            else:
+                self._wait_for(number, waiting)
+                submit(self, number, item.kind, item.raw)
+            number += 1
+
+    def _abandon(self, waiting: _Waiting) -> None:
+        for number in [number for number, other in self._open.items() if other is waiting]:
+            del self._open[number]
+        self._unjudged_bytes -= waiting.size_bytes
+        self._shared.unjudged.give(waiting.size_bytes)
 
     def _takes(self, count: int, size_bytes: int) -> bool:
         """Tell whether quota and bounds let so many submissions in; nothing of them has been verified."""

@@ -21,8 +21,8 @@ CLOSES = ("peer", "drain", "revoked", "protocol", "slow", "overload", "fault", "
 HANDSHAKE_FAILURES = ("no-certificate", "untrusted", "not-in-date", "purpose", "protocol", "other")
 FAILURES = ("expired", "withdrawn", "key-compromised", "undecipherable", "refused", "attempts-exhausted")
 # Why a publish of a broker is dropped: no topic of ours or of nobody, retained, not QoS 1, its topic is muted or over
-# its quota, no frame, for another gateway.
-DROPS = ("topic", "retained", "qos", "muted", "quota", "malformed", "other")
+# its quota, no frame, for another gateway, or a fault of ours.
+DROPS = ("topic", "retained", "qos", "muted", "quota", "malformed", "other", "fault")
 CERTIFICATES = ("server", "client-authority")
 
 # The library ships this function without types.

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from gateway.domain.session import Peer
+from gateway.domain.session import Answer, Peer
 from gateway.links.budget import Budget
 from gateway.links.mqtt import MqttLink
 from gateway.telemetry.metrics import Metrics
@@ -364,4 +364,24 @@ async def test_threat_b7_retained_submission_is_dropped(tmp_path: Path, availabl
                 await endpoint.link.ended()
         await asyncio.sleep(0.2)
         assert made.exchange.submitted == []
+        await endpoint.link.close()
+
+
+async def test_fault_of_ours_in_one_publish_stops_no_other(tmp_path: Path) -> None:
+    """A publish that we cannot deal with is settled, counted and told: redelivered for ever it would stop everybody."""
+    async with running(Broker(tmp_path)) as made:
+        await made.connected()
+
+        def fail(number: int, raw: bytes) -> Answer:
+            if raw == b"poison":
+                raise ZeroDivisionError
+            return Answer(number, "receipt", permitted=True, body=b"receipt")
+
+        made.exchange.outcome = fail
+        endpoint = await Endpoint(made.broker).open()
+        endpoint.submit(0, b"poison")
+        await eventually(lambda: made.sample("mqtt_dropped_total", reason="fault") == 1)
+        endpoint.submit(1, b"sound")
+        await eventually(lambda: endpoint.of(frames.Answers))
+        assert made.sample("mqtt_losses_total") == made.link._shared.unjudged.bytes_taken == 0
         await endpoint.link.close()
