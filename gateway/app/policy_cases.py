@@ -300,6 +300,11 @@ def _label(sent: Labelled, usual: Plain, level: Level) -> Label:
 def _check_names(case: CaseSource) -> None:
     """Refuse a name that stands for nothing, and a source or consent that nothing cites."""
     message = case.message
+    for what, described in (("source", case.sources), ("consent", case.consents)):
+        names = [each.name for each in described]
+        double = next((name for name in names if names.count(name) > 1), None)
+        if double is not None:
+            raise ConfigurationError(f"two of [[case.{what}]] are called `{double}`", "give each its own name")
     sources, consents = {each.name for each in case.sources}, {each.name for each in case.consents}
     cited = {*message.sources, *(name for each in case.sources for name in each.sources)}
     answered = (message.in_reply_to, *(each.in_reply_to for each in case.sources))

@@ -107,8 +107,11 @@ def directory_of(
     Raises:
         ConfigurationError: a table names what is not there.
     """
-    listed = (*federation.signatories, *signatories)
-    keys = {*signing, *((each.authority, each.name, "signatory") for each in listed)}
+    # Of an originator that is on no list nothing is listed, its keys neither.
+    known = {each.id for each in federation.authorities}
+    listed = (*federation.signatories, *(each for each in signatories if each.authority in known))
+    keys = {each for each in signing if each[0] in known}
+    keys |= {(each.authority, each.name, "signatory") for each in listed}
     source = _source(federation, listed, keys)
     edition = compile_edition(source, tuple(LawEntry(*each) for each in law.digests.items()), None, None, at_ms - 1)
     ends_ms = at_ms + YEAR_MS if changes.expires_on is None else start_ms(changes.expires_on)

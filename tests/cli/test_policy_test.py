@@ -144,6 +144,7 @@ WRONG: list[tuple[str, tuple[str, ...]]] = [
     (THIRD_PARTY.replace('name = "czech"', 'name = "slovak"'), ("there is no source `czech`", "[[case.source]]")),
     (THIRD_PARTY.replace('sources = ["czech"]', ""), ("source `czech` is cited by nothing",)),
     (THIRD_PARTY.replace('sources = ["czech"]', 'sources = ["czech"]\nconsents = ["x"]'), ("no consent `x`",)),
+    (THIRD_PARTY + THIRD_PARTY[THIRD_PARTY.index("[[case.source]]") :], ("two of [[case.source]] are called `czech`",)),
     (PLAIN.replace('"cz-kz"', '"cz-sk"'), ("message.purposes: ", "under `cz-sk`", "state `purposes`")),
     (PLAIN + 'directory = { without = ["authorities/nobody"] }', ("no `authorities/nobody`", "authorities/kz-mvd")),
     (PLAIN + 'directory = { adherences = [{ agreement = "cz-kz", party = "XX" }] }', ("there is no party `XX`",)),
