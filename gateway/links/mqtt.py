@@ -167,7 +167,7 @@ class MqttLink:
         try:
             why = self._sort(inbound)
         except Exception:
-            # Whatever it is, the broker would give it again for ever, to the harm of all topics. Its sender has no receipt.
+            # Whatever it is, the broker would give it again for ever, to the harm of all. Its sender has no receipt.
             log.exception("broker-frame-fault", transport="mqtt")
             why = "fault"
         if why is not None:
