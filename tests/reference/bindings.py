@@ -7,8 +7,11 @@ from `first` to `last`, both included.
 from collections.abc import Mapping
 
 from gateway.domain.directory import Adherence, Suspension
-from tests.reference.counting import Day, first_of_second_month, later, months_later, parse
+from tests.reference.counting import Day, first_of_second_month, later, months_later, parse, working_later
 
+# How an instrument's file counts where its text is silent: what works on lapse of a period works on its last day, not
+# on the next; only working days count.
+LAST_DAY, WORKING = "last-day", "working-days"
 Adherences = Mapping[tuple[str, str], Adherence]
 BILATERAL = {"cz-kz": {"CZ", "KZ"}, "cz-kz-1998": {"CZ", "KZ"}, "caricc-2012": {"INTERPOL", "CARICC"}}
 TREATIES = ("caricc-2012", "cis-2001", "cis-2018", "cz-kz", "cz-kz-1998")
@@ -59,7 +62,11 @@ def third_note(entries: Adherences, agreement: str) -> Day | None:
     return notes[2] if len(notes) > 2 else None
 
 
-def first_cis_2018(entries: Adherences, party: str) -> Day | None:
+def _days(day: Day, days: int, counted: str) -> Day:
+    return working_later(day, days) if counted == WORKING else later(day, days)
+
+
+def first_cis_2018(entries: Adherences, party: str, counted: str = "") -> Day | None:
     """C8-35: 30 days after the third notification, later Parties after their own; C8-34: acceding States too."""
     stated, own, third = (
         _stated(entries, "cis-2018", party),
@@ -68,7 +75,7 @@ def first_cis_2018(entries: Adherences, party: str) -> Day | None:
     )
     if stated or own is None or third is None:
         return stated
-    return later(max(own, third), 30)
+    return _days(max(own, third), 30, counted)
 
 
 def first_cis_2001(entries: Adherences, party: str) -> Day | None:
@@ -100,18 +107,18 @@ def first_acceded(entries: Adherences, entry: Adherence) -> Day | None:
     return day
 
 
-def first_day(entries: Adherences, agreement: str, party: str) -> Day | None:
+def first_day(entries: Adherences, agreement: str, party: str, counted: str = "") -> Day | None:
     """Return the first day on which a treaty binds a party."""
     if agreement == "cz-kz":
         return first_cz_kz(entries, party)
     if agreement == "cis-2018":
-        return first_cis_2018(entries, party)
+        return first_cis_2018(entries, party, counted)
     if agreement == "cis-2001":
         return first_cis_2001(entries, party)
     return first_by_statement(entries, agreement, party)
 
 
-def last_day(entries: Adherences, agreement: str, party: str) -> Day | None:
+def last_day(entries: Adherences, agreement: str, party: str, counted: str = "") -> Day | None:
     """Return the last day on which it binds, after a notice of exit (CZ-43, CA-22, C8-37, C1-23)."""
     entry = entries.get((agreement, party))
     if entry is None or entry.exit is None:
@@ -119,24 +126,24 @@ def last_day(entries: Adherences, agreement: str, party: str) -> Day | None:
     received, chosen = parse(entry.exit.received_on), entry.exit.chosen_on
     if agreement == "cis-2001":
         return later(parse(chosen), -1) if chosen else None
-    if agreement == "caricc-2012":
-        return later(parse(chosen), -1) if chosen else months_later(received, 3)
-    return months_later(received, 6)
+    if agreement == "caricc-2012" and chosen:
+        return later(parse(chosen), -1)
+    end = months_later(received, 3 if agreement == "caricc-2012" else 6)
+    return later(end, -1) if counted == LAST_DAY else end
 
 
-def suspended(notice: Suspension, day: Day, kind: str, subjects: tuple[str, ...]) -> bool:
+def suspended(notice: Suspension, day: Day, kind: str, subjects: tuple[str, ...], counted: str = "") -> bool:
     """CZ-41: effective when fifteen days have lapsed from delivery; its revocation likewise; within its scope."""
-    if day <= later(parse(notice.delivered_on), 15):
+    if day < _effective(notice.delivered_on, counted):
         return False
     revoked = notice.revocation_delivered_on
-    if revoked and day > later(parse(revoked), 15):
+    if revoked and day >= _effective(revoked, counted):
         return False
     # Who names no subject may mean a suspended one.
     concerned = not notice.subjects or not subjects or any(subject in notice.subjects for subject in subjects)
     return concerned and (not notice.kinds or kind in notice.kinds)
 
 
-def bound(entries: Adherences, agreement: str, party: str, day: Day) -> bool:
-    """Tell whether a treaty binds a party on a day, whatever is suspended."""
-    first, last = first_day(entries, agreement, party), last_day(entries, agreement, party)
-    return first is not None and first <= day and (last is None or day <= last)
+def _effective(delivered: str, counted: str) -> Day:
+    lapsed = _days(parse(delivered), 15, counted)
+    return lapsed if counted == LAST_DAY else later(lapsed, 1)

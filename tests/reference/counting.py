@@ -33,6 +33,14 @@ def later(day: dt.date, days: int) -> Day:
     return day + dt.timedelta(days=days)
 
 
+def working_later(day: Day, days: int) -> Day:
+    """Return the last day of a period of `days` in which Saturdays and Sundays do not count."""
+    while days:
+        day = later(day, 1)
+        days -= day.weekday() < 5
+    return day
+
+
 def months_later(day: dt.date, months: int) -> Day:
     """Return the last day of a period of `months`: the day of the same number, or the last of that month."""
     index = day.year * 12 + day.month - 1 + months

@@ -5,6 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 from tests.reference import codes, ordinary
+from tests.reference.bindings import LAST_DAY, WORKING
 from tests.reference.left_out import asked
 from tests.reference.world import law_files
 
@@ -29,6 +30,9 @@ CAPABILITIES = dict.fromkeys(ordinary.LANES, EXCHANGE) | {
 }
 
 
+COUNTED = {LAST_DAY: 'lapse = "last-day"', WORKING: "working_days = true"}
+
+
 class LawChange(NamedTuple):
     """What a world changes in the files of the law: nothing, mostly."""
 
@@ -37,6 +41,7 @@ class LawChange(NamedTuple):
     teaching: str | None = None
     kz_until: tuple[str, str] | None = None
     offset: tuple[str, int] | None = None
+    counted: tuple[str, str] | None = None
 
 
 def draw_law(rng: Random) -> LawChange:
@@ -55,6 +60,10 @@ def draw_law(rng: Random) -> LawChange:
         )
     if change < 0.56:
         return LawChange(offset=(rng.choice(treaties), rng.choice((300, -720, 840))))
+    if change < 0.7:
+        return LawChange(
+            counted=(rng.choice(("caricc-2012", "cz-kz", "cz-kz", "cis-2018")), rng.choice(tuple(COUNTED)))
+        )
     return LawChange()
 
 
@@ -81,4 +90,7 @@ def files_of(law: LawChange) -> dict[str, bytes]:
     if law.offset:
         agreement, minutes = law.offset
         changes[f"{agreement}.toml"] = ((r"\Z", f"\n[counting]\nutc_offset_minutes = {minutes}\n"),)
+    if law.counted:
+        agreement, how = law.counted
+        changes[f"{agreement}.toml"] = ((r"\Z", f"\n[counting]\n{COUNTED[how]}\n"),)
     return law_files(changes, {"cz-kz-1998.toml": ("cz-kz.toml", OLD)})

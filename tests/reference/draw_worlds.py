@@ -33,6 +33,7 @@ from tests.reference.counting import (
     parse,
     spelt,
     start_ms,
+    working_later,
 )
 from tests.reference.draw_law import CAPABILITIES, draw_law, files_of
 from tests.reference.left_out import asked
@@ -271,6 +272,7 @@ def draw_world(rng: Random) -> Drawn:
         "amended_on": dict([law.amended]) if law.amended else {},
         "not_extended_after": law.limit,
         "kz_until": dict([law.kz_until]) if law.kz_until else {},
+        "counted": dict([law.counted]) if law.counted else {},
         "offset_minutes": dict([law.offset]) if law.offset else {},
     }
     unlisted = rng.choice(("cis-2018", "cz-kz", "internal-kz")) if rng.random() < 0.02 else None
@@ -327,8 +329,9 @@ def edges_of(world: World) -> dict[str, tuple[Day, ...]]:
 
 
 def _counted(day: Day) -> set[Day]:
+    working = {working_later(day, 15), working_later(day, 30)}
     months = {months_later(day, 3), months_later(day, 6), first_of_second_month(day)}
-    return {day, later(day, 15), later(day, 16), later(day, 30)} | months
+    return {day, later(day, 15), later(day, 16), later(day, 30)} | working | months
 
 
 def edge_ms(rng: Random, days: tuple[Day, ...]) -> int:

@@ -94,7 +94,9 @@ def _ended(case: Case, agreement: str, one: str, other: str) -> set[str]:
             spoken.add(EXIT[agreement])
         entry = case.world.directory.adherences.get((agreement, party))
         for notice in entry.suspensions if entry and agreement == "cz-kz" else ():
-            if suspended(notice, under(case, agreement), case.kind, case.header.subjects):
+            if suspended(
+                notice, under(case, agreement), case.kind, case.header.subjects, case.world.counted.get(agreement, "")
+            ):
                 spoken.add("CZ-41")
     # Inside one State there are no relations between States Parties.
     if agreement == "cis-2001" and one != other and _both_bound(case, "cis-2018", one, other):

@@ -6,8 +6,10 @@ No key here signs anything: what policy sees of a key is its id, its role and it
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -218,6 +220,8 @@ class World(Struct, frozen=True):
     # Until when Kazakhstan is a member of an operator's instrument, and where an instrument's days begin.
     kz_until: dict[str, str] = {}
     offset_minutes: dict[str, int] = {}
+    # How an instrument counts its periods, if not as ADR 0004 says.
+    counted: dict[str, str] = {}
     not_extended_after: str | None = None
 
     def lists(self, agreement: str) -> bool:
@@ -238,7 +242,7 @@ def law_of(files: dict[str, bytes]) -> Law:
 
 
 def world_of(
-    edition: Edition, files: dict[str, bytes], grants: Grants | None, unlisted: str | None = None, **changed: object
+    edition: Edition, files: dict[str, bytes], grants: Grants | None, unlisted: str | None = None, **changed: Any
 ) -> World:
     """Return the world of an edition that lists exactly these files, but for one that it may leave out."""
     law = law_of(files)
@@ -253,9 +257,11 @@ def world_of(
     }
     directory = Directory(edition, digest("edition", edition.number), b"", keys, grants)
     known = directory.adherences
+    counted: Mapping[str, str] = changed.get("counted") or {}
     spans = {
-        (agreement, party): (first_day(known, agreement, party), last_day(known, agreement, party))
+        (agreement, party): (first_day(known, agreement, party, how), last_day(known, agreement, party, how))
         for agreement in TREATIES
+        for how in (counted.get(agreement, ""),)
         for party, _ in PARTIES
     }
     world = World(directory=directory, law=law, spans=spans)
