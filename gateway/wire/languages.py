@@ -1,4 +1,4 @@
-"""Which of our languages a peer reads: `Accept-Language` against what the registries speak (RFC 9110, 12.5.4)."""
+"""Which of our languages a peer reads: its `Accept-Language` (S-25) against what the registries speak."""
 
 from gateway.policy.reasons import LANGUAGES
 

@@ -1,4 +1,4 @@
-"""`Accept-Language`: what a peer prefers among our languages, and nothing it sends can break it (RFC 9110, 12.5.4)."""
+"""`Accept-Language`: what a peer prefers among our languages, and nothing it sends can break it (S-25)."""
 
 import pytest
 from hypothesis import given
