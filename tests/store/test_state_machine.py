@@ -99,7 +99,7 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert (done.duplicate, done.permitted) == (False, False)
             self.model.asides[aside] = done
-        self.running.verified(done.receipt, digest)
+        self.prove(done.receipt, digest)
 
     @staticmethod
     def is_repeated(done: Committed, first: Committed) -> None:
@@ -127,7 +127,7 @@ class StoreMachine(RuleBasedStateMachine):
         holder = self.model.holders.get((originator, samples.message_id(number)))
         if holder is None:
             return
-        done = self.commit(samples.fail(holder[1].index, recipient))[0]
+        done = self.commit(samples.fail(self.index(holder[1]), recipient))[0]
         owed = self.is_owed(holder[0], recipient)
         assert (done.ended, done.duplicate) == (int(owed), not owed)
         if owed:
@@ -151,11 +151,27 @@ class StoreMachine(RuleBasedStateMachine):
             (row.header_sha256, recipient) for recipient in AUTHORITIES for row in store.pending(recipient, None, 1_000)
         }
         assert found == owed
-        assert store.spooled() == len(owed)
+        assert self.spooled() == len(owed)
         assert store.pending_recipients() == sorted({recipient for _, recipient in owed})
         told = sum(len(store.evidence(originator, 0, 1_000)) for originator in AUTHORITIES)
         assert told == len(self.model.owed) - len(owed)
-        assert store.checkpoint().size == self.model.leaves
+        assert self.leaves() == self.model.leaves
+
+    def prove(self, receipt: bytes, digest: bytes) -> None:
+        """The receipt is one of our ledger, for this header."""
+        self.running.verified(receipt, digest)
+
+    def index(self, done: Committed) -> int:
+        """What names the message in the store."""
+        return done.index
+
+    def spooled(self) -> int:
+        """What the store says is owed in all."""
+        return self.running.store.spooled()
+
+    def leaves(self) -> int:
+        """How many entries there are."""
+        return self.running.store.checkpoint().size
 
     def teardown(self) -> None:
         """Whatever happened, the ledger verifies as a whole."""

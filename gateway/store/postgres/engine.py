@@ -10,6 +10,7 @@ import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from gateway.crypto.keys import SecretKey
@@ -157,8 +158,12 @@ class PostgresStore:
         `note` is the checkpoint that a peer holds and this ledger lacks. Nothing is reported after this call.
         """
         self._failure = LedgerError(f"the ledger is frozen: {reason}")
-        self._engine.writer.abandon()
-        self._engine.answer(lambda connection: self._engine.freeze(connection, reason, note))
+        try:
+            # Away: this process ends all the same, and the peer that showed the checkpoint will show it to the next.
+            with suppress(CapacityError):
+                self._engine.answer(lambda connection: self._engine.freeze(connection, reason, note))
+        finally:
+            self._engine.writer.abandon()
 
     # Reads.
 

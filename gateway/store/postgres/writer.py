@@ -37,6 +37,8 @@ RETRY_QUEUE_S = 1
 PAUSES_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 # Peers that are quicker with the same ids make us look again; that many times in a row is no chance any more.
 CONFLICTS_MAX = 50
+# One statement carries a batch, in memory here and there; an item has at most 1.5 MiB.
+BATCH_BYTES_MAX = 16 * 1024 * 1024
 # What was put before a stop is committed if the database comes back within this time.
 STOP_S = 10.0
 CLOSE_S = 2.0
@@ -156,7 +158,12 @@ class Writer:
             self._awake = True
         if monotonic() - self._closed_at < PAUSE_S and not self._stopping and len(queue) < limits.batch_items_max:
             await asyncio.sleep(limits.batch_wait_ms / 1_000)
-        return [queue.popleft() for _ in range(min(len(queue), limits.batch_items_max))]
+        batch: list[tuple[Work, int]] = []
+        size_bytes = 0
+        while queue and len(batch) < limits.batch_items_max and size_bytes < BATCH_BYTES_MAX:
+            batch.append(queue.popleft())
+            size_bytes += batch[-1][1]
+        return batch
 
     def _has_work(self) -> bool:
         return bool(self._queue)
