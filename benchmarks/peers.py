@@ -1,7 +1,7 @@
 """Thin drivers: what senders and recipients do on the link, and nothing they could do beforehand.
 
 A sender submits envelopes that were sealed and signed earlier and keeps a window full. A recipient
-acknowledges what it gets, signed in batches. They do *not* open bodies and verify only a sample of the
+acknowledges what it gets as `gateway.endpoint` does: what has come within `acknowledge_after_s` under one signature. They do *not* open bodies and verify only a sample of the
 receipts: their core must never be the one that limits the run.
 """
 
@@ -18,9 +18,10 @@ from gateway.crypto.acknowledgements import sign_acknowledgements
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import SecretKey
 from gateway.domain.statement import AcknowledgementItem
+from gateway.endpoint.limits import EndpointLimits
 from gateway.wire import frames
 
-ACKNOWLEDGE_TOGETHER = 64
+ENDPOINT = EndpointLimits()
 
 
 class Meter:
@@ -133,9 +134,11 @@ class Recipient:
         self._key = key
         self._meter = meter
         self._number = 0
+        self._owed: list[bytes] = []
 
     async def run(self, socket: ClientWebSocketResponse) -> None:
         """Acknowledge until the link ends."""
+        saying: asyncio.Task[None] | None = None
         async for message in socket:
             if message.type is not WSMsgType.BINARY:
                 break
@@ -144,9 +147,17 @@ class Recipient:
                 self._meter.busy += sum(answer.kind != "receipt" for answer in frame.items)
             if isinstance(frame, frames.Deliveries):
                 self._meter.delivered += len(frame.items)
-                for begin in range(0, len(frame.items), ACKNOWLEDGE_TOGETHER):
-                    some = frame.items[begin : begin + ACKNOWLEDGE_TOGETHER]
-                    await self._acknowledge(socket, [item.header_sha256 for item in some])
+                self._owed += [item.header_sha256 for item in frame.items]
+                if saying is None or saying.done():
+                    saying = asyncio.create_task(self._say(socket))
+
+    async def _say(self, socket: ClientWebSocketResponse) -> None:
+        while self._owed:
+            if len(self._owed) < ENDPOINT.acknowledgements_max:
+                await asyncio.sleep(ENDPOINT.acknowledge_after_s)
+            some = self._owed[: ENDPOINT.acknowledgements_max]
+            del self._owed[: len(some)]
+            await self._acknowledge(socket, some)
 
     async def _acknowledge(self, socket: ClientWebSocketResponse, digests: list[bytes]) -> None:
         at_ms = time.time_ns() // 1_000_000

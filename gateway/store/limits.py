@@ -14,7 +14,7 @@ class WriterLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     batch_items_max: Positive = 200
-    batch_wait_ms: Annotated[int, Meta(ge=0, le=1_000)] = 2
+    batch_wait_ms: Annotated[int, Meta(ge=0, le=1_000)] = 5
     queue_items_max: Positive = 8_192
     queue_bytes_max: Positive = 64 * 1024 * 1024
     # The writer copies the write-ahead log back after so much growth; beyond the second bound we are busy.
