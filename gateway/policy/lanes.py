@@ -128,6 +128,8 @@ class Lanes:
         """Tell whether whoever must sign has signed."""
         ground = self._ground
         for clause in profile.signers:
+            if clause.units and side.authority.unit not in clause.units:
+                continue
             if clause.units and not signing.concerns_units(clause, side.authority, self._recipients(header)):
                 continue
             if (clause.seal and "seal" not in roles) or signing.signer_missing(clause, ground, header, roles):

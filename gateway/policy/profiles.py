@@ -266,7 +266,9 @@ def _form_complete(header: Header, profile: Profile, at_ms: int) -> bool:
             return False
     if profile.reviews and any(review_fault(clause, declared, at_ms) for clause in profile.reviews):
         return False
-    return all(any(declared.get(key, False) is not False for key in keys) for keys in profile.any_of)
+    return not profile.any_of or all(
+        any(declared.get(key, False) is not False for key in keys) for keys in profile.any_of
+    )
 
 
 def _personal_data_guarded(header: Header, profile: Profile, at_ms: int) -> bool:
