@@ -111,10 +111,7 @@ async def test_move_is_repeated_and_the_embedded_engine_does_not_go_on(
     """Two engines never sign one ledger: the directory opens no more, and a second run only verifies."""
     embedded, _ = await deployment(tmp_path)
     schema = fresh_schema()
-    # As after a run that was killed, or whose server was, between the mark and the end of its transaction.
-    mark_moved(tmp_path / "data" / DATABASE)
     first = await moved(postgres_server, embedded, tmp_path, schema)
-    assert not first.already
     with pytest.raises(ConfigurationError, match="moved to PostgreSQL"):
         embedded.open()
     again = await moved(postgres_server, embedded, tmp_path, schema)
@@ -125,6 +122,15 @@ async def test_move_is_repeated_and_the_embedded_engine_does_not_go_on(
     await shared.close()
     with pytest.raises(ConfigurationError, match="the target is not empty"):
         await moved(postgres_server, embedded, tmp_path, schema)
+
+
+async def test_move_that_was_cut_off_is_run_again(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    """Killed, or its server was, between the mark and the end of the transaction: the next run moves everything."""
+    embedded, _ = await deployment(tmp_path)
+    mark_moved(tmp_path / "data" / DATABASE)
+    done = await moved(postgres_server, embedded, tmp_path, fresh_schema())
+
+    assert (done.already, done.rows["entry"]) == (False, done.report.entries)
 
 
 async def test_move_stops_at_what_was_changed_and_leaves_nothing(

@@ -187,14 +187,19 @@ async def test_evidence_reaches_its_originator_wherever_it_is_connected(postgres
 
 async def test_body_goes_when_two_gateways_end_its_last_deliveries_at_once(postgres_server: PostgresServer) -> None:
     """Destruction: neither of two endings that cannot see one another leaves the body behind."""
-    sent = [message(number, recipients=(BRAVO, CHARLIE)) for number in range(60)]
+    sent = [message(number, recipients=(BRAVO, CHARLIE)) for number in range(20)]
     async with gateways(postgres_server, 2) as (one, two):
         await one.commit(*[admit(each) for each in sent])
-        await asyncio.gather(
-            one.commit(*[acknowledge(each, by=BRAVO) for each in sent]),
-            two.commit(*[acknowledge(each, by=CHARLIE) for each in sent]),
-        )
+        await one.one(acknowledge(sent[0]))
         async with looking(one) as connection:
+            # Both end their deliveries, and come to a halt before they commit.
+            async with connection.transaction():
+                await connection.execute("SELECT FROM originator FOR UPDATE")
+                ending = asyncio.gather(
+                    one.commit(acknowledge(*sent, by=BRAVO)), two.commit(acknowledge(*sent, by=CHARLIE))
+                )
+                await asyncio.sleep(0.7)
+            await ending
             assert await connection.fetchval("SELECT count(*) FROM delivery WHERE outcome IS NULL") == 0
             assert await connection.fetchval("SELECT count(*) FROM body") == 0
 

@@ -71,5 +71,5 @@ def _server(postgres_server: PostgresServer) -> None:
 
 TestSharedMachine = SharedMachine.TestCase
 TestSharedMachine.settings = settings(
-    max_examples=6, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=4, stateful_step_count=18, deadline=None, suppress_health_check=list(HealthCheck)
 )
