@@ -122,11 +122,12 @@ def mark_sent(connection: sqlite3.Connection, sequences: Sequence[int], at_ms: i
 
 
 def receipted(connection: sqlite3.Connection, sequence: int, receipt: Receipt, permitted: bool, at_ms: int) -> None:
-    """Keep a verified receipt. A refused parcel has no outcome to wait for and gives up its bytes."""
+    """Keep a verified receipt. A parcel that has no outcome to wait for, or has heard it before, gives up its bytes."""
     connection.execute(
         "UPDATE outbox SET receipt = ?, permitted = ?, ledger_index = ?, tree_size = ?, origin = ?,"
-        " receipted_at_ms = ?, sent_at_ms = ifnull(sent_at_ms, ?), raw = CASE WHEN ? AND kind = 'message' THEN raw END"
-        " WHERE sequence = ? AND receipt IS NULL",
+        " receipted_at_ms = ?, sent_at_ms = ifnull(sent_at_ms, ?), raw = CASE WHEN ? AND kind = 'message'"
+        " AND recipients > (SELECT count(DISTINCT recipient) FROM evidence WHERE header_sha256 = object_sha256)"
+        " THEN raw END WHERE sequence = ? AND receipt IS NULL",
         (
             receipt.raw,
             permitted,
@@ -164,9 +165,12 @@ def declined(connection: sqlite3.Connection, sequence: int, code: str, detail: s
 
 
 def release(connection: sqlite3.Connection, header_digests: Sequence[bytes]) -> None:
-    """Give up the bytes of messages for whose every recipient an outcome is known."""
+    """Give up the bytes of messages for whose every recipient an outcome is known, and which have their receipt.
+
+    Evidence may come first: a gateway that died before it answered had recorded the message, and others deliver it.
+    """
     connection.executemany(
-        "UPDATE outbox SET raw = NULL WHERE object_sha256 = ?1 AND recipients <="
+        "UPDATE outbox SET raw = NULL WHERE object_sha256 = ?1 AND receipt IS NOT NULL AND recipients <="
         " (SELECT count(DISTINCT recipient) FROM evidence WHERE header_sha256 = ?1)",
         [(digest,) for digest in header_digests],
     )

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from gateway.domain.decision import EditionRef
 from gateway.domain.errors import CapacityError, ConfigurationError, FormatError, LedgerError
-from gateway.endpoint import outbox
+from gateway.domain.receipt import Checkpoint, Receipt, Record
+from gateway.endpoint import evidence, outbox
 from gateway.endpoint.dispatch import Dispatch
+from gateway.endpoint.evidence import Outcome
 from gateway.endpoint.journal import DATABASE, Journal, bind
 from gateway.endpoint.limits import EndpointLimits
 from gateway.endpoint.outbox import Due, Parcel, Placed
@@ -158,4 +161,37 @@ async def test_parcel_that_was_turned_back_goes_again(tmp_path: Path) -> None:
     dispatch.turned_back(1)
 
     assert [due.sequence for due in dispatch.take(1)] == [1]
+    await journal.close()
+
+
+async def test_bytes_stay_until_the_receipt_is_there_even_if_the_outcome_is_told_first(tmp_path: Path) -> None:
+    """A gateway that died unanswered had recorded the message, and another one tells of its end: we still ask."""
+    journal = Journal.open(tmp_path / "data")
+    (due,) = await queue(journal, parcel(1))
+    digest = due.object_sha256
+    outcome = Outcome("other.example", 1, digest, "acknowledged", "kz", "consigned", b"body", 0, 0)
+
+    await journal.write(lambda connection: evidence.put(connection, outcome))
+    await journal.write(lambda connection: outbox.release(connection, [digest]))
+    found = outbox.load(journal, due.sequence, due.urgency)
+    assert found == due
+    record = Record(
+        v=1,
+        network="accord-test",
+        origin="gateway.example",
+        event="submission-acceptance",
+        at_ms=0,
+        object_type="header",
+        object_sha256="A" * 43,
+        signatures_sha256="A" * 43,
+        edition=EditionRef(1, "A" * 43),
+        law_sha256="A" * 43,
+        software="test",
+        outcome="permitted",
+        reasons=(),
+        consents=(),
+    )
+    receipt = Receipt(record, b"", 0, Checkpoint("gateway.example", 1, bytes(32), b"note"), b"proof")
+    await journal.write(lambda connection: outbox.receipted(connection, due.sequence, receipt, True, 0))
+    assert journal.row("SELECT raw, receipt FROM outbox") == (None, b"proof")
     await journal.close()
