@@ -45,12 +45,15 @@ class Entry(Clause, frozen=True, tag="entry"):
     `first-of-second-month` after the last notification; `days-after-third` notification or one's own;
     `deposit-of-third` or one's own deposit; `stated`: notifications are needed, the date is the operator's word.
     `accession` of a State that did not sign: by the same count, on the day stated, or `unanimous`, on receipt of the
-    last consent of everybody bound by then (C1-24; `Adherence.consented`).
+    last consent of everybody bound by then (C1-24; `Adherence.consented`). `accession_rule` and `accession_article` are
+    cited for a State that accedes and is not bound yet, where the text has words of its own for it (C8-34, C1-24).
     """
 
     count: Literal["first-of-second-month", "days-after-third", "deposit-of-third", "stated"]
     days: Annotated[int, Meta(ge=0, le=366)] = 0
     accession: Literal["same", "stated", "unanimous"] = "same"
+    accession_rule: Text | None = None
+    accession_article: Text | None = None
 
 
 class Renewal(Clause, frozen=True, tag="renewal"):

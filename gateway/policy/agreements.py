@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from gateway.domain.agreement import Agreement
+from gateway.domain.agreement import Agreement, AnyClause
 from gateway.domain.clause import (
     Clause,
     Conditions,
@@ -119,8 +119,13 @@ def _read(name: str, raw: bytes) -> Agreement:
     _check_articles(name, agreement)
     _check_clauses(name, agreement)
     # From here on an article is cited with its instrument: `CZKZ Art. 11(2)`.
-    cited = tuple(replace(clause, article=f"{agreement.short} {clause.article}") for clause in agreement.clauses)
-    return replace(agreement, clauses=cited)
+    return replace(agreement, clauses=tuple(_cited(agreement, clause) for clause in agreement.clauses))
+
+
+def _cited(agreement: Agreement, clause: AnyClause) -> AnyClause:
+    if isinstance(clause, Entry) and clause.accession_article is not None:
+        clause = replace(clause, accession_article=f"{agreement.short} {clause.accession_article}")
+    return replace(clause, article=f"{agreement.short} {clause.article}")
 
 
 def _check_parties(name: str, agreement: Agreement) -> None:
@@ -187,7 +192,17 @@ def _check_articles(name: str, agreement: Agreement) -> None:
     if agreement.articles is None:
         raise _wrong(name, "articles", "missing", "state how many articles the text has")
     cited = [(f"clause[{index}].article", clause.article) for index, clause in enumerate(agreement.clauses)]
+    cited += [
+        (f"clause[{index}].accession_article", clause.accession_article)
+        for index, clause in enumerate(agreement.clauses)
+        if isinstance(clause, Entry) and clause.accession_article is not None
+    ]
     cited += [(f"amendment[{index}].article", each.article) for index, each in enumerate(agreement.amendments)]
+    cited += [
+        (f"clause[{index}].accession_article", each.accession_article)
+        for index, each in enumerate(agreement.clauses)
+        if isinstance(each, Entry) and each.accession_article is not None
+    ]
     for path, article in cited:
         if not article.startswith(CITED_AS):
             allowed = ", ".join(f"`{word.strip()}`" for word in CITED_AS)

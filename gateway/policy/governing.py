@@ -87,7 +87,7 @@ def _notes(ground: Ground, agreement: Agreement, question: Question, at_ms: int)
         return
     for party in bond.unbound:
         yield f"{party}: {since_of(agreement, party, ground.adherences(agreement.id))[1]}"
-    if bond.begin_ms <= at_ms and at_ms >= min(bond.end_ms, bond.superseded_ms, bond.lapsed_ms):
+    if bond.begin_ms <= at_ms and (bond.superseded(at_ms) or at_ms >= min(bond.end_ms, bond.lapsed_ms)):
         yield "it has ended between the two: only protective kinds still pass"
     for window in bond.windows:
         if window.start_ms <= at_ms < window.end_ms:

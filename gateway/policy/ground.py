@@ -21,7 +21,7 @@ from gateway.domain.clause import (
 from gateway.domain.decision import EditionRef
 from gateway.domain.directory import Adherence, Authority, Directory, Signatory
 from gateway.policy.agreements import Law
-from gateway.policy.standing import Bond, bond_of
+from gateway.policy.standing import FOREVER_MS, Bond, bond_of
 
 # A pair of parties and an instrument each; a federation of 200 parties uses a fraction of its pairs.
 BONDS_MAX = 8_192
@@ -139,14 +139,17 @@ class Ground:
         return found
 
     def _superseded(self, agreement: Agreement, first: str, second: str) -> Bond:
-        """Once both are bound by the newer one the older has ended between them, whatever becomes of the newer."""
+        """On days on which both are bound by the newer one it governs; what is replaced wholly never comes back."""
         bond = bond_of(agreement, first, second, self._adherences.get(agreement.id, {}))
         for newer, clause in self._successors.get(agreement.id, ()):
             # What is replaced wholly ends for everybody once its bilateral successor binds its two parties.
             pair = (first, second) if clause.scope == "pairwise" else newer.between
             taken = bond_of(newer, pair[0], pair[-1], self._adherences.get(newer.id, {}))
-            if taken.begin_ms < min(taken.end_ms, taken.lapsed_ms, bond.superseded_ms):
-                bond = replace(bond, superseded_ms=taken.begin_ms, superseded_by=(newer.id, clause))
+            ends_ms = min(taken.end_ms, taken.lapsed_ms)
+            if taken.begin_ms < min(ends_ms, bond.superseded_ms):
+                returns_ms = ends_ms if clause.scope == "pairwise" else FOREVER_MS
+                by = (newer.id, clause)
+                bond = replace(bond, superseded_ms=taken.begin_ms, returns_ms=returns_ms, superseded_by=by)
         return bond
 
     def governing(self, first: str, second: str, at_ms: int) -> tuple[str, ...]:

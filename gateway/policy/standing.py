@@ -35,10 +35,11 @@ class Window(Struct, frozen=True):
 
 
 class Bond(Struct, frozen=True):
-    """How one instrument binds one pair: in force in [begin_ms, end_ms), superseded from `superseded_ms` on.
+    """How one instrument binds one pair: in force in [begin_ms, end_ms), superseded in [superseded_ms, returns_ms).
 
-    `unbound` names parties that are not bound or not yet told when, `contradictory` those whose dates contradict.
-    `lapsed_ms`: it was not extended beyond. `amended_ms`: before it this file, as amended, was not yet the law.
+    `begins` tells since when each party is that has a day, `acceding` names those that did not sign. `unbound` names
+    parties that are not bound or not yet told when, `contradictory` those whose dates contradict. `lapsed_ms`: it was
+    not extended beyond. `amended_ms`: before it this file, as amended, was not yet the law.
     """
 
     covered: bool
@@ -48,16 +49,31 @@ class Bond(Struct, frozen=True):
     unbound: tuple[str, ...] = ()
     contradictory: tuple[str, ...] = ()
     superseded_ms: int = FOREVER_MS
+    returns_ms: int = FOREVER_MS
     superseded_by: tuple[str, Supersession] | None = None
     windows: tuple[Window, ...] = ()
     reserved: tuple[Reserved, ...] = ()
     lapsed_ms: int = FOREVER_MS
     amended_ms: int = 0
     edges: tuple[Edge, ...] = ()
+    begins: tuple[tuple[str, int], ...] = ()
+    acceding: frozenset[str] = frozenset()
+
+    def late(self, at_ms: int) -> tuple[str, ...]:
+        """Return the parties that are not bound yet at `at_ms`."""
+        return (*self.unbound, *(party for party, begin_ms in self.begins if at_ms < begin_ms))
+
+    def superseded(self, at_ms: int) -> bool:
+        """Tell whether another instrument has taken its place between the two."""
+        return self.superseded_ms <= at_ms < self.returns_ms
 
     def clear(self, at_ms: int) -> tuple[int, int] | None:
         """Return the interval around `at_ms` in which nothing restricts the pair, or None."""
-        low, high = max(self.begin_ms, self.amended_ms), min(self.end_ms, self.superseded_ms, self.lapsed_ms)
+        low, high = max(self.begin_ms, self.amended_ms), min(self.end_ms, self.lapsed_ms)
+        if at_ms < self.superseded_ms:
+            high = min(high, self.superseded_ms)
+        else:
+            low = max(low, self.returns_ms)
         for window in self.windows:
             if at_ms < window.start_ms:
                 high = min(high, window.start_ms)
@@ -133,9 +149,10 @@ def bond_of(agreement: Agreement, first: str, second: str, adherences: Adherence
     contradictory = tuple(party for party, term in terms.items() if term.contradicts)
     unbound = tuple(party for party, term in terms.items() if term.begin_ms is None and not term.contradicts)
     end_ms, ended_by = min((term.end_ms, party) for party, term in terms.items())
-    begins = [term.begin_ms for term in terms.values() if term.begin_ms is not None]
+    begins = tuple((party, term.begin_ms) for party, term in terms.items() if term.begin_ms is not None)
+    acceding = frozenset(party for party in pair if party in adherences and adherences[party].signed_on is None)
     if contradictory or unbound:
-        return Bond(covered=True, unbound=unbound, contradictory=contradictory)
+        return Bond(covered=True, unbound=unbound, contradictory=contradictory, begins=begins, acceding=acceding)
     try:
         windows = tuple(window for party in pair for window in windows_of(agreement, party, adherences))
         suspensions = [edge for party in pair for edge in _suspension_edges(agreement, party, adherences)]
@@ -144,7 +161,7 @@ def bond_of(agreement: Agreement, first: str, second: str, adherences: Adherence
         return Bond(covered=True, contradictory=pair)
     return Bond(
         covered=True,
-        begin_ms=max(begins),
+        begin_ms=max(begin_ms for _, begin_ms in begins),
         end_ms=end_ms,
         ended_by=ended_by,
         windows=windows,
@@ -159,6 +176,8 @@ def bond_of(agreement: Agreement, first: str, second: str, adherences: Adherence
         lapsed_ms=lapsed_ms,
         amended_ms=amended_ms,
         edges=(*(edge for term in terms.values() for edge in term.edges), *suspensions),
+        begins=begins,
+        acceding=acceding,
     )
 
 

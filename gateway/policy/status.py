@@ -172,7 +172,7 @@ def _replaced(ground: Ground, agreement: Agreement, party: str, at_ms: int) -> I
     names = {*ground.adherences(agreement.id), *agreement.between} - {party}
     for other in sorted(names):
         bond = ground.bond(agreement, party, other)
-        if bond.superseded_by is not None and bond.superseded_ms <= at_ms and bond.begin_ms < FOREVER_MS:
+        if bond.superseded_by is not None and bond.superseded(at_ms) and bond.begin_ms < FOREVER_MS:
             newer = ground.agreements[bond.superseded_by[0]]
             since = day_of(bond.superseded_ms, newer.counting).isoformat()
             aside = cited(newer, bond.superseded_by[1])

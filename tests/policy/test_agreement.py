@@ -133,13 +133,13 @@ def test_armenia_and_moldova_stay_under_2001_while_only_armenia_is_a_party_of_20
     assert "AM-MD is governed by cis-2001" in (refused.reasons[0].detail or "")
 
 
-def test_2001_is_not_revived_when_a_party_leaves_2018() -> None:
-    """C8-36: what terminated between two States stays terminated, whatever becomes of its successor."""
-    left = bound_except("cis-2018", "AM", adherence("cis-2018", "AM", exit=Exit("2021-01-01", None)))
+def test_2001_governs_again_once_a_party_has_left_2018() -> None:
+    """C8-36: 2018 takes the place of 2001 on days on which both are its parties; from its exit on, 2001 again."""
+    left = bound_except("cis-2018", "AM", adherence("cis-2018", "AM", exit=Exit("2026-01-10", None)))
+    asked = c01(recipients=header("am-police", "by-police", "cis-2001").recipients)
 
-    assert codes(under(left, c01(recipients=header("am-police", "by-police", "cis-2001").recipients)).decide()) == {
-        "agreement-superseded"
-    }
+    assert codes(under(left, asked, at("2026-07-10")).decide()) == {"agreement-superseded"}
+    assert under(left, asked, at("2026-07-11")).decide().permitted
 
 
 def _with_1998(text: str) -> Judge:

@@ -5,6 +5,8 @@ After exit, suspension or supersession the kinds that protect what was exchanged
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from gateway.domain.agreement import Agreement
 from gateway.domain.clause import Entry, Excluded, Exit, Kinds, ReferralNotice, Renewal, Reserved, Survival, Suspending
 from gateway.domain.decision import Reason
@@ -65,9 +67,11 @@ def govern(case: Case) -> Findings:
             yield _uncovered("pair-not-covered", pair, case)
         elif case.agreement.origin == "operator" and case.at_ms < bond.begin_ms:
             yield _uncovered("agreement-not-in-force", pair, case)
+        elif case.agreement.origin == "operator" and case.at_ms >= bond.end_ms and _over(case, bond):
+            yield _uncovered("agreement-ended", pair, case)
         elif case.at_ms < bond.amended_ms:
             yield from _pending(case.agreement)
-        if bond.superseded_by and case.at_ms >= bond.superseded_ms and _over(case, bond):
+        if bond.superseded_by and bond.superseded(case.at_ms) and _over(case, bond):
             newer, clause = bond.superseded_by
             since = _day(case.ground.agreements[newer], bond.superseded_ms)
             yield breach(clause, "agreement-superseded", f"{pair}: {newer} since {since}", "refuse")
@@ -98,15 +102,29 @@ def _uncovered(code: str, pair: str, case: Case) -> Finding:
 
 
 def entered(clause: Entry, case: Case) -> Findings:
-    """In force for both parties on this day, by the instrument's own arithmetic (CZ-42, C8-35, C1-21, CA-21; 1.7-3)."""
+    """In force for both parties on this day, by the instrument's own arithmetic (CZ-42, C8-35, C1-21, CA-21; 1.7-3).
+
+    A State that accedes and is not bound yet is told so by the words on accession (C8-34, C1-24).
+    """
     for pair, bond in _bonds(case):
         if bond.contradictory:
             yield breach(clause, "dates-contradict", listed(bond.contradictory))
-        elif bond.unbound:
-            yield breach(clause, "agreement-not-in-force", f"{listed(bond.unbound)} not bound; {_instead(case)}")
-        elif bond.covered and case.at_ms < bond.begin_ms:
-            detail = f"{pair} from {_day(case.agreement, bond.begin_ms)}"
-            yield breach(clause, "agreement-not-in-force", f"{_since(case, bond, detail)}; {_instead(case)}")
+            continue
+        late = bond.late(case.at_ms)
+        if not late:
+            continue
+        if bond.unbound:
+            detail = f"{listed(bond.unbound)} not bound"
+        else:
+            detail = _since(case, bond, f"{pair} from {_day(case.agreement, bond.begin_ms)}")
+        for cited in dict.fromkeys(_on_entry(clause, party in bond.acceding) for party in late):
+            yield breach(cited, "agreement-not-in-force", f"{detail}; {_instead(case)}")
+
+
+def _on_entry(clause: Entry, acceding: bool) -> Entry:
+    if not acceding or clause.accession_rule is None or clause.accession_article is None:
+        return clause
+    return replace(clause, rule=clause.accession_rule, article=clause.accession_article)
 
 
 def ended(clause: Exit, case: Case) -> Findings:
