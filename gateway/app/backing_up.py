@@ -1,5 +1,7 @@
 """Backups of a gateway: what belongs into one, whose keys it is held against, and where it is put back.
 
+With PostgreSQL a backup is of the whole store: the ledgers of all gateways and what they share.
+
 Ledger, owed bodies and the accepted editions belong into it. Private keys do not, unless they are asked for: whoever
 carries such a backup away can sign as this gateway.
 """
@@ -13,6 +15,7 @@ from msgspec import Struct
 
 from gateway.app.directory import self_consistent
 from gateway.app.fitness import read_checkpoint_key
+from gateway.app.storing import read_password
 from gateway.app.trusted import TrustedDirectory
 from gateway.crypto.digests import decode_base64url, encode_base64url
 from gateway.domain.errors import ConfigurationError, TrustError
@@ -52,25 +55,21 @@ def create(settings: GatewaySettings, target: Path, at_ms: int, *, with_keys: bo
         LedgerError, OSError: the store cannot be read, or the backup cannot be written.
     """
     data = Path(settings.gateway.data_folder)
-    key = read_checkpoint_key(settings)
     with making(target) as folder:
-        size, note = copy_store(data, folder)
+        heads = _copy_sqlite(settings, folder) if settings.store.engine == "sqlite" else _copy_shared(settings, folder)
         _copy_beside(data, folder)
         if with_keys:
             _copy_keys(settings, folder)
-        head = Head(settings.gateway.origin, encode_base64url(key.public), size, note.decode())
-        manifest = seal(
-            folder,
-            Manifest(
-                v=1,
-                engine="sqlite",
-                network=settings.gateway.network,
-                software=f"accord/{version('accord')}",
-                made_at_ms=at_ms,
-                heads=(head,),
-                keys=with_keys,
-            ),
+        manifest = Manifest(
+            v=1,
+            engine=settings.store.engine,
+            network=settings.gateway.network,
+            software=f"accord/{version('accord')}",
+            made_at_ms=at_ms,
+            heads=heads,
+            keys=with_keys,
         )
+        manifest = seal(folder, manifest)
     return manifest, manifest_sha256(target)
 
 
@@ -87,7 +86,11 @@ def verify(folder: Path, whose: Whose, scratch: Path | None, expected: str | Non
         raise VerificationError(f"the manifest has the digest {digest}, not the one that was noted")
     if manifest.network != whose.network:
         raise VerificationError(f"the backup is of network `{manifest.network}`, not of `{whose.network}`")
-    reports = tuple(_verify_head(folder, manifest, head, whose, scratch) for head in manifest.heads)
+    keys = {head.origin: _key_of(head, whose.keys) for head in manifest.heads}
+    reports = tuple(_verify_ledgers(folder, manifest, keys, scratch))
+    for head, report in zip(manifest.heads, reports, strict=True):
+        if (report.checkpoint.size, report.checkpoint.note) != (head.size, head.note.encode()):
+            raise VerificationError(f"the ledger of `{head.origin}` does not end where its manifest says")
     return Verified(manifest, reports, digest)
 
 
@@ -98,8 +101,16 @@ def restore(folder: Path, settings: GatewaySettings, scratch: Path | None) -> Ve
         ConfigurationError: the data folder is not empty, or the backup is of another gateway or engine.
         VerificationError, LedgerError, OSError: as `verify`.
     """
-    verified = verify(folder, whose_by_settings(settings), scratch)
+    whose = whose_by_settings(settings)
+    verified = verify(folder, whose, scratch)
     manifest = verified.manifest
+    if manifest.engine != settings.store.engine:
+        raise ConfigurationError(
+            f"the backup is of engine `{manifest.engine}`, the settings say `{settings.store.engine}`",
+            "restore with the settings of the gateway that it is of",
+        )
+    if manifest.engine == "postgres":
+        return _restore_shared(folder, settings, verified, whose, scratch)
     names = tuple(file.name for file in manifest.files if not file.name.startswith(f"{KEYS}/"))
     restoring.restore(folder, names, Path(settings.gateway.data_folder))
     return verified
@@ -126,12 +137,49 @@ def whose_by_edition(edition: Path) -> Whose:
     return Whose(directory.edition.network, keys)
 
 
-def _verify_head(folder: Path, manifest: Manifest, head: Head, whose: Whose, scratch: Path | None) -> Report:
-    public = _key_of(head, whose.keys)
-    report = verify_ledger(folder, network=manifest.network, origin=head.origin, public=public, scratch=scratch)
-    if (report.checkpoint.size, report.checkpoint.note) != (head.size, head.note.encode()):
-        raise VerificationError(f"the ledger of `{head.origin}` does not end where its manifest says")
-    return report
+def _copy_sqlite(settings: GatewaySettings, folder: Path) -> tuple[Head, ...]:
+    size, note = copy_store(Path(settings.gateway.data_folder), folder)
+    public = encode_base64url(read_checkpoint_key(settings).public)
+    return (Head(settings.gateway.origin, public, size, note.decode()),)
+
+
+def _copy_shared(settings: GatewaySettings, folder: Path) -> tuple[Head, ...]:
+    """Copy the ledgers of all gateways of the database: they share what they deliver."""
+    from gateway.store.postgres.dumping import FOLDER, dump
+
+    make_private_directory(folder / FOLDER)
+    return dump(settings.store.postgres, read_password(settings), folder / FOLDER)
+
+
+def _verify_ledgers(folder: Path, manifest: Manifest, keys: dict[str, bytes], scratch: Path | None) -> list[Report]:
+    if manifest.engine == "postgres":
+        from gateway.store.postgres.dumped import verify_dump
+        from gateway.store.postgres.dumping import FOLDER
+
+        return verify_dump(folder / FOLDER, manifest.heads, network=manifest.network, keys=keys, scratch=scratch)
+    return [
+        verify_ledger(folder, network=manifest.network, origin=origin, public=public, scratch=scratch)
+        for origin, public in keys.items()
+    ]
+
+
+def _restore_shared(
+    folder: Path, settings: GatewaySettings, verified: Verified, whose: Whose, scratch: Path | None
+) -> Verified:
+    from gateway.store.postgres.dumping import FOLDER
+    from gateway.store.postgres.dumping import restore as restore_shared
+
+    manifest = verified.manifest
+    reports = restore_shared(
+        settings.store.postgres,
+        read_password(settings),
+        folder / FOLDER,
+        network=manifest.network,
+        keys={head.origin: whose.keys[head.origin] for head in manifest.heads},
+        reason=restoring.REASON,
+        scratch=scratch,
+    )
+    return Verified(manifest, tuple(reports), verified.sha256)
 
 
 def _key_of(head: Head, keys: Mapping[str, bytes]) -> bytes:

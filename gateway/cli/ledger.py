@@ -145,7 +145,13 @@ def reconcile(named: Whose, files: tuple[Path, ...]) -> None:
     from gateway.store.offline import reconcile as reconcile_ledger
 
     notes = [note for file in files for note in of_origin(file, named.origin)]
-    seen: Checkpoint = reconcile_ledger(named.path, origin=named.origin, public=named.public, seen=notes)
+    if named.shared is not None:
+        from gateway.store.postgres.reconciling import reconcile_shared
+
+        access, password = named.shared.access, named.shared.password
+        seen: Checkpoint = reconcile_shared(access, password, origin=named.origin, public=named.public, seen=notes)
+    else:
+        seen = reconcile_ledger(named.path, origin=named.origin, public=named.public, seen=notes)
     click.echo(f"{named.origin}: contains checkpoint {seen.size}, which peers hold; the gateway may start")
 
 

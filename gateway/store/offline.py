@@ -67,13 +67,7 @@ def reconcile(path: Path, *, origin: str, public: bytes, seen: Sequence[bytes] =
         frozen = read_frozen(path)
         if frozen is None:
             raise ConfigurationError(f"the ledger in `{path}` is not frozen", "start the gateway")
-        notes = [*([frozen.note.encode()] if frozen.note else []), *seen]
-        if not notes:
-            raise ConfigurationError(
-                "nobody has shown what peers have seen of this ledger",
-                "have every endpoint run `accord endpoint seen`, and give the files with --seen",
-            )
-        held = [verify_checkpoint(note, origin, public) for note in notes]
+        held = [verify_checkpoint(note, origin, public) for note in choose_notes(frozen.note.encode(), seen)]
         with _reading(path) as connection:
             head = _newest(connection, origin, public)
             for checkpoint in held:
@@ -88,7 +82,27 @@ def _refuse_unless_contained(seen: Checkpoint, head: Checkpoint, path: Path, con
     if seen.size <= head.size and (not seen.size or root_at(seen.size, Tiles(connection).read) == seen.root):
         return
     freeze(path, "a peer holds a signed checkpoint that this ledger does not contain", seen.note)
-    raise ConfigurationError(
+    raise lacking(seen, head)
+
+
+def choose_notes(kept: bytes, seen: Sequence[bytes]) -> list[bytes]:
+    """Return the notes that a frozen ledger must contain: the one it was frozen for, if any, and what endpoints show.
+
+    Raises:
+        ConfigurationError: there is none; then nobody can tell what peers have seen.
+    """
+    notes = [*([kept] if kept else []), *seen]
+    if not notes:
+        raise ConfigurationError(
+            "nobody has shown what peers have seen of this ledger",
+            "have every endpoint run `accord endpoint seen`, and give the files with --seen",
+        )
+    return notes
+
+
+def lacking(seen: Checkpoint, head: Checkpoint) -> ConfigurationError:
+    """Return the error of a ledger that lacks what peers have seen."""
+    return ConfigurationError(
         f"the ledger has {head.size} entries and does not contain checkpoint {seen.size}, which peers hold",
         "restore a newer copy; if there is none, keep this directory to be read and begin a new ledger:"
         " new origin, new checkpoint key, new data directory, new edition",

@@ -61,7 +61,7 @@ class Bench:
         self.folder = folder
         self.server = server
         self.schema = fresh_schema()
-        self.broker = Broker(folder, acl=_acl(), logged=False)
+        self.broker = Broker(folder, acl=broker_rules(GATEWAYS), logged=False)
         self._grants_key = generate("grants")
         others = ((CENTRAL, "INTERPOL"), (ASKER, "CARICC"))
         self.cluster = Cluster(
@@ -69,7 +69,7 @@ class Bench:
         )
         for gateway in self.cluster.gateways:
             overlay = gateway.folder / "conf.d"
-            (overlay / "broker.toml").write_text(settings(self.broker, name=_name(gateway.number)))
+            (overlay / "broker.toml").write_text(settings(self.broker, name=f"gateway-{gateway.number}"))
             pinned = f'[directory]\ngrants_key = "{encode_base64url(self._grants_key.public)}"\n'
             (overlay / "grants.toml").write_text(pinned)
         self.central_file = self._write_central()
@@ -83,7 +83,10 @@ class Bench:
         """Start broker, gateways and central node; the database runs already."""
         self.broker.start()
         self.cluster.start()
-        with (self.folder / "central.log").open("wb") as log:
+        self._start_central()
+
+    def _start_central(self) -> None:
+        with (self.folder / "central.log").open("ab") as log:
             command = [sys.executable, "-m", "gateway", "central", "run", "--config", str(self.central_file)]
             self._central = subprocess.Popen(command, stdout=log, stderr=log)
 
@@ -117,6 +120,10 @@ class Bench:
     def wait_until_up(self) -> None:
         """Wait until every gateway is ready; start again what ended by itself, as systemd does."""
         deadline_s = time.monotonic() + UP_WITHIN_S
+        code = None if self._central is None else self._central.poll()
+        if code is not None:
+            self.ended_by_itself[f"central {code}"] += 1
+            self._start_central()
         while not all(gateway.ready() for gateway in self.cluster.gateways):
             for gateway in self.cluster.gateways:
                 code = gateway.process.process.poll()
@@ -286,16 +293,12 @@ def _may_search(authority: Authority) -> Authority:
     return replace(authority, entity="authorized-international-entity", endpoints=attested)
 
 
-def _name(number: int) -> str:
-    return f"gateway-{number}"
-
-
-def _acl() -> str:
-    """Return the rules of `deploy/`, with the lines of a gateway for each of ours."""
+def broker_rules(gateways: int) -> str:
+    """Return the access rules of `deploy/`, with the lines of a gateway for each of `gateway-0` and so on."""
     lines = (DEPLOY / "acl").read_text().splitlines()
     begin = lines.index(f"user {GATEWAY}")
     rules = lines[begin + 1 : begin + 5]
-    ours = [line for number in range(GATEWAYS) for line in (f"user {_name(number)}", *rules)]
+    ours = [line for number in range(gateways) for line in (f"user gateway-{number}", *rules)]
     return "\n".join([*ours, *lines[begin + 5 :]]) + "\n"
 
 
