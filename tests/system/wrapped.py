@@ -21,7 +21,7 @@ class Wrapped(Running):
         """Start `before program gateway run` in the folder of the repository; it is not ready yet."""
         settings = load(config, GatewaySettings).values
         self.url = f"https://127.0.0.1:{settings.listen.port}"
-        self._inspection = f"http://127.0.0.1:{settings.inspection.port}"
+        self.inspection = f"http://127.0.0.1:{settings.inspection.port}"
         self._log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
