@@ -17,6 +17,7 @@ from msgspec import Struct
 from gateway.app import pki
 from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
+from gateway.app.storing import read_password
 from gateway.app.trusted import TrustedDirectory
 from gateway.central.database import FILE as RECORDS
 from gateway.crypto.keys import from_pem
@@ -75,6 +76,8 @@ def check_gateway(settings: GatewaySettings, at_ms: int) -> Iterator[Found]:
         yield _tried("broker tls", partial(client_context, ours, mqtt.spki_sha256), BELONG)
         yield _secret("broker key", ours.key)
     yield from _data(settings)
+    if settings.store.engine == "postgres":
+        yield _database(settings)
     for name, address in (("links", settings.listen), ("inspection", settings.inspection)):
         yield _port(name, address.host, address.port)
 
@@ -227,6 +230,21 @@ def _data(settings: GatewaySettings) -> Iterator[Found]:
     free, floor = free_bytes(path), settings.store.writer.disk_free_bytes_min
     if free < floor:
         yield Found("disk", "unavailable", f"{free} bytes free, at least {floor} are needed", "make room")
+
+
+def _database(settings: GatewaySettings) -> Found:
+    """Ask PostgreSQL what it is and how it is set; nothing is written."""
+    try:
+        from gateway.store.postgres.offline import inspect
+
+        said = inspect(settings.store.postgres, read_password(settings), settings.gateway.origin)
+    except ImportError:
+        return Found("database", "configuration", "`asyncpg` is not installed", "install accord[postgres]")
+    except ConfigurationError as error:
+        return Found("database", "configuration", error.what, error.remedy)
+    except GatewayError as error:
+        return Found("database", "unavailable", str(error), "start the server, or mend `store.postgres.dsn`")
+    return Found("database", "ok", said)
 
 
 def _port(name: str, host: str, port: int) -> Found:

@@ -91,6 +91,20 @@ def test_moved_gateway_delivers_what_it_owed_and_goes_on(moved: tuple[Path, Path
     assert acts.count("provision") == acts.count("receipt") == 2
 
 
+def test_check_tells_what_the_database_is(federation: Path, postgres_server: PostgresServer) -> None:
+    """Before a start: server, schema and settings; a database that is away, or not there, has its remedy."""
+    config = turned(federation, postgres_server)
+    assert "will be made" in said(call("check", "--config", config))
+    store = federation / "gateway" / "conf.d" / "store.toml"
+    text = store.read_text()
+    store.write_text(text.replace("/postgres", "/nowhere"))
+    missing = call("check", "--config", config)
+    assert (missing.exit_code, '"nowhere" does not exist' in said(missing)) == (78, True)
+    store.write_text(text.replace(f":{postgres_server.port}", ":1"))
+    away = call("check", "--config", config)
+    assert (away.exit_code, "the database is away" in said(away)) == (69, True)
+
+
 def test_embedded_engine_does_not_open_a_moved_ledger(moved: tuple[Path, Path, Running]) -> None:
     """Who forgets the setting is told, before a second history begins (78)."""
     federation, config, gateway = moved

@@ -14,7 +14,7 @@ from gateway.crypto.checkpoint import verify_checkpoint
 from gateway.domain.errors import FormatError, LedgerError
 from gateway.domain.receipt import Checkpoint
 from gateway.store.limits import PostgresSettings
-from gateway.store.postgres.connecting import Connection, check_access, connect
+from gateway.store.postgres.connecting import Connection, check_access, check_server, connect
 from gateway.store.postgres.exporting import export_everything
 from gateway.store.postgres.failing import ERRORS, AwayError, cause_of, passes
 from gateway.store.postgres.migrate import check_current
@@ -29,6 +29,27 @@ STATEMENT_S = 600.0
 NUMBER = "SELECT number FROM log WHERE origin = $1"
 NEWEST = "SELECT note FROM checkpoint WHERE log = $1 ORDER BY size DESC LIMIT 1"
 LINE = "SELECT salt, record FROM entry WHERE log = $1 AND leaf = $2"
+
+
+def inspect(access: PostgresSettings, password: str | None, origin: str) -> str:
+    """Return in one line what server this is and whether it knows the ledger of `origin`.
+
+    Raises:
+        ConfigurationError: it is not fit to hold a ledger, or holds another schema; the text names what to mend.
+        LedgerError, CapacityError: it cannot be asked.
+    """
+
+    async def ask(connection: Connection) -> str:
+        await check_server(connection)
+        version = await connection.fetchval("SHOW server_version")
+        if await connection.fetchval("SELECT to_regclass('schema_version') IS NULL"):
+            return f"PostgreSQL {version}; schema `{access.schema}` will be made"
+        await check_current(connection)
+        size = await connection.fetchval("SELECT size FROM log WHERE origin = $1", origin)
+        ours = "no ledger of ours yet" if size is None else f"our ledger has {size} entries"
+        return f"PostgreSQL {version}, schema `{access.schema}`, {ours}"
+
+    return _asked(access, password, ask, current=False)
 
 
 def newest_checkpoint(access: PostgresSettings, password: str | None, *, origin: str, public: bytes) -> Checkpoint:
@@ -94,17 +115,28 @@ async def _newest(connection: Connection, origin: str, public: bytes) -> tuple[i
     return number, verify_checkpoint(note, origin, public)
 
 
-def _asked(access: PostgresSettings, password: str | None, ask: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+def _asked(
+    access: PostgresSettings,
+    password: str | None,
+    ask: Callable[[Connection], Coroutine[Any, Any, T]],
+    *,
+    current: bool = True,
+) -> T:
     check_access(access)
-    return asyncio.run(_ask(access, password, ask))
+    return asyncio.run(_ask(access, password, ask, current))
 
 
 async def _ask(
-    access: PostgresSettings, password: str | None, ask: Callable[[Connection], Coroutine[Any, Any, T]]
+    access: PostgresSettings,
+    password: str | None,
+    ask: Callable[[Connection], Coroutine[Any, Any, T]],
+    current: bool,
 ) -> T:
     try:
         connection = await connect(access, password, "offline", STATEMENT_S)
         try:
+            if not current:
+                return await ask(connection)
             await check_current(connection)
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 return await ask(connection)
