@@ -7,6 +7,7 @@ publishes what to whom is not known here. Source: S-18 (MQTT 5.0, 4.3.2, 4.4, 4.
 """
 
 import asyncio
+import math
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -111,8 +112,10 @@ class BrokerLink:
         handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
         options = SubscribeOptions(qos=QOS, retainAsPublished=True, retainHandling=handling)
         try:
-            codes = await self._connected().subscribe([(name, options) for name in filters])
-        except aiomqtt.MqttError as error:
+            # Not by the library's own timeout: `asyncio.wait_for` of Python 3.11 may lose a cancellation.
+            async with asyncio.timeout(self._limits.connect_timeout_s):
+                codes = await self._connected().subscribe([(name, options) for name in filters], timeout=math.inf)
+        except (aiomqtt.MqttError, TimeoutError) as error:
             raise BrokerError("the broker did not take our subscriptions") from error
         for name, code in zip(filters, codes, strict=True):
             if number_of(code) >= REFUSED_FROM:
@@ -159,8 +162,9 @@ class BrokerLink:
     async def unsubscribe(self, filters: Sequence[str]) -> None:
         """Have nothing more sent to us; what came before is ours to finish."""
         if self._client is not None:
-            with suppress(aiomqtt.MqttError):
-                await self._client.unsubscribe(list(filters), timeout=self._limits.drain_timeout_s)
+            with suppress(aiomqtt.MqttError, TimeoutError):
+                async with asyncio.timeout(self._limits.drain_timeout_s):
+                    await self._client.unsubscribe(list(filters), timeout=math.inf)
 
     async def settled(self) -> None:
         """Wait until nothing is under way in either direction, at most `drain_timeout_s`."""

@@ -230,3 +230,20 @@ async def test_broker_that_grants_less_says_so(tmp_path: Path) -> None:
     assert (
         replace(granted, qos_max=0, shared=False, wildcards=False).lacks(as_gateway=True)[0] == "quality of service 1"
     )
+
+
+async def test_link_that_is_cancelled_at_any_moment_ends(broker: Broker) -> None:
+    """A cancellation that meets the broker's answer is not lost: a gateway that stops must not wait for ever."""
+
+    async def serve(client: Client) -> None:
+        await client.open(endpoint_filters(ME))
+        await client.link.ended()
+
+    for turn in range(60):
+        client = Client(broker, ME)
+        serving = asyncio.create_task(serve(client))
+        await asyncio.sleep(turn * 0.0005)
+        serving.cancel()
+        done, _ = await asyncio.wait({serving}, timeout=8)
+        assert done
+        await client.link.close()
