@@ -8,7 +8,7 @@ CODE := gateway tests $(wildcard benchmarks)
 ARGS ?=
 
 help:
-	@echo 'make demo       set up and play the story; KEEP=1 leaves it running'
+	@echo 'make demo       set up and play the story; KEEP=1 leaves it running, SCALE=1: three gateways, one killed'
 	@echo 'make test       set up and run the tests; ARGS="-k receipt" narrows'
 	@echo 'make check      style, types, architecture'
 	@echo 'make bench      measure; make soak: the tests that take long'
@@ -19,7 +19,7 @@ setup:
 
 demo: setup
 	@$(BIN)/python -m tools.services mosquitto
-	@$(BIN)/accord demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
+	@$(if $(filter-out 0,$(SCALE)),$(BIN)/python -m tools.scale_demo,$(BIN)/accord demo $(if $(filter-out 0,$(KEEP)),--keep)) $(ARGS)
 
 test: setup services
 	@$(BIN)/python -m pytest $(ARGS)
