@@ -8,6 +8,7 @@ QUESTIONS = (
     "benchmarks.mqtt",
     "benchmarks.store",
     "benchmarks.postgres",
+    "benchmarks.gateways",
     "benchmarks.policy",
 )
 

@@ -54,8 +54,8 @@ acknowledge_within_ms = 5_000
 class GatewayFiles:
     """One gateway: its folder, its keys, where it listens, and its process."""
 
-    def __init__(self, number: int, folder: Path, server: pki.Pair) -> None:
-        """Choose ports and a checkpoint key."""
+    def __init__(self, number: int, folder: Path, server: pki.Pair, ports: tuple[int, ...]) -> None:
+        """Choose a checkpoint key; `ports` are those of links and inspection."""
         self.number = number
         self.origin = f"gateway-{number}.accord-test.example"
         self.folder = folder
@@ -63,7 +63,7 @@ class GatewayFiles:
         self.key = generate("checkpoint")
         self.server = server
         self.spki_sha256 = pki.certificate_spki_sha256(server.certificate)
-        self.port, self.inspection_port = free_ports(2)
+        self.port, self.inspection_port = ports
         self.address = GatewayAddress(f"https://localhost:{self.port}", self.origin, self.spki_sha256)
         self.running: Running | None = None
         self.starts = 0
@@ -118,8 +118,15 @@ class Cluster:
         self._ca = pki.make_authority("scale", at_ms)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "ca.pem").write_bytes(self._ca.certificate)
+        # All at once: asked one by one, the system may give one port twice.
+        ports = free_ports(2 * gateways)
         self.gateways = [
-            GatewayFiles(number, folder / f"gateway-{number}", pki.make_server(self._ca, ("localhost",), at_ms))
+            GatewayFiles(
+                number,
+                folder / f"gateway-{number}",
+                pki.make_server(self._ca, ("localhost",), at_ms),
+                ports[2 * number : 2 * number + 2],
+            )
             for number in range(gateways)
         ]
         self.senders = [self._member(f"cz-{number:03}", "CZ", at_ms) for number in range(pairs)]
