@@ -17,7 +17,7 @@ from msgspec import Struct
 from gateway.app import pki
 from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
-from gateway.app.storing import read_password
+from gateway.app.storing import read_password, require_client
 from gateway.app.trusted import TrustedDirectory
 from gateway.central.database import FILE as RECORDS
 from gateway.crypto.keys import from_pem
@@ -235,11 +235,10 @@ def _data(settings: GatewaySettings) -> Iterator[Found]:
 def _database(settings: GatewaySettings) -> Found:
     """Ask PostgreSQL what it is and how it is set; nothing is written."""
     try:
+        require_client()
         from gateway.store.postgres.offline import inspect
 
         said = inspect(settings.store.postgres, read_password(settings), settings.gateway.origin)
-    except ImportError:
-        return Found("database", "configuration", "`asyncpg` is not installed", "install accord[postgres]")
     except ConfigurationError as error:
         return Found("database", "configuration", error.what, error.remedy)
     except GatewayError as error:

@@ -6,6 +6,7 @@ settings is refused, and nothing else.
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -119,12 +120,10 @@ def _open_shared(
     loop: AbstractEventLoop,
     failed: Callable[[LedgerError], None],
 ) -> GatewayStore:
-    try:
-        from gateway.store.postgres.engine import PostgresStore
-    except ImportError:
-        raise ConfigurationError(
-            "`store.engine` is `postgres`, and `asyncpg` is not installed", "install accord[postgres]"
-        ) from None
+    require_client()
+    # Who runs on SQLite alone needs no client of PostgreSQL, so it is imported only here.
+    from gateway.store.postgres.engine import PostgresStore
+
     return PostgresStore(
         password=read_password(settings),
         network=settings.gateway.network,
@@ -135,6 +134,18 @@ def _open_shared(
         loop=loop,
         failed=failed,
     )
+
+
+def require_client() -> None:
+    """Return if the client of PostgreSQL is installed.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if find_spec("asyncpg") is None:
+        raise ConfigurationError(
+            "`store.engine` is `postgres`, and `asyncpg` is not installed", "install accord[postgres]"
+        )
 
 
 def read_password(settings: GatewaySettings) -> str | None:

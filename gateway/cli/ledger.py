@@ -199,10 +199,11 @@ def _settings(config: Path) -> "GatewaySettings":
 
 
 def _shared(settings: "GatewaySettings") -> Shared | None:
-    from gateway.app.storing import read_password
+    from gateway.app.storing import read_password, require_client
 
     if settings.store.engine == "sqlite":
         return None
+    require_client()
     return Shared(settings.store.postgres, read_password(settings))
 
 

@@ -28,7 +28,7 @@ def migrate(data_dir: Path, config: Path) -> None:
     Exit codes: 0 moved and verified, 65 something was changed, 74 unreadable, 75 the server is away, 78 configuration.
     """
     from gateway.app.fitness import read_checkpoint_key
-    from gateway.app.storing import read_password
+    from gateway.app.storing import read_password, require_client
     from gateway.domain.errors import ConfigurationError
     from gateway.settings.gateway import GatewaySettings
     from gateway.settings.source import load
@@ -36,6 +36,7 @@ def migrate(data_dir: Path, config: Path) -> None:
     settings = load(config, GatewaySettings, os.environ).values
     if settings.store.engine != "postgres":
         raise ConfigurationError(f"`{config}` does not name PostgreSQL", 'set `engine = "postgres"` in `[store]`')
+    require_client()
     from gateway.store.postgres.moving import move
 
     identity = settings.gateway
