@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,11 @@ class Scaled:
     def make(self) -> None:
         """Make the files of the demo, then two more gateways, an edition that lists them, and who calls them."""
         self.federation.make()
-        addresses = "".join(self._add(station) for station in self.stations[1:])
+        ports = _free_ports(2 * (GATEWAYS - 1))
+        addresses = "".join(
+            self._add(station, ports[2 * place], ports[2 * place + 1])
+            for place, station in enumerate(self.stations[1:])
+        )
         source = self.root / "directory" / "directory.toml"
         keys = [str(source.parent / "keys" / f"directory-{number}.pem") for number in (1, 2)]
         self.federation.accord("directory", "build", "--source", str(source), "--key", keys[0], "--key", keys[1])
@@ -108,7 +112,7 @@ class Scaled:
         """Return the gateway of a ledger."""
         return next(station for station in self.stations if station.settings.gateway.origin == origin)
 
-    def _add(self, station: Station) -> str:
+    def _add(self, station: Station, port: int, inspection: int) -> str:
         """Make one more gateway after the first one; return how endpoints name it."""
         first = self.stations[0]
         shutil.copytree(first.folder, station.folder)
@@ -120,12 +124,9 @@ class Scaled:
         (station.folder / "keys" / "checkpoint.pem").write_bytes(to_pem(key))
         settings = first.settings
         origin = f"{station.folder.name}.{settings.gateway.origin.split('.', 1)[1]}"
-        port, inspection = settings.listen.port, settings.inspection.port
-        ports = _free_ports()
         text = station.file.read_text().replace(f'origin = "{settings.gateway.origin}"', f'origin = "{origin}"')
-        text = text.replace(f"port = {port}", f"port = {ports[0]}").replace(
-            f"port = {inspection}", f"port = {ports[1]}"
-        )
+        text = text.replace(f"port = {settings.listen.port}\n", f"port = {port}\n")
+        text = text.replace(f"port = {settings.inspection.port}\n", f"port = {inspection}\n")
         station.file.write_text(text)
         spki = pki.certificate_spki_sha256(server.certificate)
         with (self.root / "directory" / "directory.toml").open("a") as source:
@@ -133,7 +134,7 @@ class Scaled:
                 f'\n[[gateways]]\norigin = "{origin}"\ncheckpoint_public = "{encode_base64url(key.public)}"\n'
                 f'spki_sha256 = "{spki}"\n'
             )
-        return f'\n[[gateways]]\nurl = "https://127.0.0.1:{ports[0]}"\norigin = "{origin}"\nspki_sha256 = "{spki}"\n'
+        return f'\n[[gateways]]\nurl = "https://127.0.0.1:{port}"\norigin = "{origin}"\nspki_sha256 = "{spki}"\n'
 
 
 def play_scale(dsn: str, folder: Path | None) -> int:
@@ -152,12 +153,13 @@ def play_scale(dsn: str, folder: Path | None) -> int:
             shutil.rmtree(root, ignore_errors=True)
 
 
-def _free_ports() -> tuple[int, int]:
-    """Return two loopback ports that nobody listens on now."""
-    with socket.socket() as one, socket.socket() as two:
-        for each in (one, two):
+def _free_ports(count: int) -> list[int]:
+    """Return so many different loopback ports that nobody listens on now."""
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
             each.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1]), int(two.getsockname()[1])
+        return [int(each.getsockname()[1]) for each in sockets]
 
 
 async def _tell(scaled: Scaled, narrator: Narrator) -> None:
