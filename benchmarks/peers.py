@@ -1,8 +1,8 @@
 """Thin drivers: what senders and recipients do on the link, and nothing they could do beforehand.
 
-A sender submits envelopes that were sealed and signed earlier and keeps a window full. A recipient
-acknowledges what it gets as `gateway.endpoint` does: what has come within `acknowledge_after_s` under one signature. They do *not* open bodies and verify only a sample of the
-receipts: their core must never be the one that limits the run.
+A sender submits envelopes that were sealed and signed earlier and keeps a window full. A recipient acknowledges what
+it gets as `gateway.endpoint` does: what has come within `acknowledge_after_s` under one signature. They do *not*
+open bodies and verify only a sample of the receipts: their core must never be the one that limits the run.
 """
 
 import asyncio
