@@ -57,6 +57,20 @@ def cite(rng: Random, draft: "Draft") -> None:
     draft.facts = Facts(sources, _consents(rng, draft, list(sources.values()) or cited))
 
 
+def refer(rng: Random, draft: "Draft") -> None:
+    """Let a referral hand a request on to another authority at home, and mostly tell whoever made it."""
+    at_home = [name for name in NAMES if PARTY_OF[name] == PARTY_OF.get(draft.originator) and name != draft.originator]
+    request = _source(rng, draft, draft.originator, DIGESTS[7], draft.to[0])
+    request = replace(request, kind=rng.choice(("request", "request", "reply")))
+    if at_home:
+        draft.to = [rng.choice(at_home), *([request.originator] if rng.random() < 0.8 else [])]
+    draft.fields["in_reply_to"] = request.header_sha256
+    draft.fields["sources"] = (request.header_sha256,) if rng.random() < 0.5 else ()
+    draft.fields["conditions"] = request.conditions
+    draft.label["level"] = request.label.level
+    draft.facts = Facts({request.header_sha256: request}, {})
+
+
 def _conditions(rng: Random, draft: "Draft", sources: Any) -> None:
     owed = sorted({condition for source in sources for condition in source.conditions})
     draft.fields["conditions"] = tuple(owed if rng.random() < 0.7 else [each for each in owed if rng.random() < 0.5])

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from tests.reference import codes, ordinary
 from tests.reference.bindings import LAST_DAY, WORKING
-from tests.reference.left_out import asked
 from tests.reference.world import law_files
 
 # The article by which each treaty may be amended (CA-20, CZ-40, C8-33, C1-19).
@@ -54,7 +53,7 @@ def draw_law(rng: Random) -> LawChange:
         return LawChange(limit=rng.choice(("2025-01-10", "2024-08-01")))
     if change < 0.36:
         return LawChange(teaching=rng.choice(("internal-kz", "caricc-2012", "cis-2018")))
-    if change < 0.46 and asked("1.7-13 after its last day"):
+    if change < 0.46:
         return LawChange(
             kz_until=(rng.choice(("internal-kz", "caricc-membership")), rng.choice(("2024-09-30", "2023-12-31")))
         )

@@ -13,7 +13,7 @@ from gateway.domain.session import Peer
 from tests.reference import codes, ordinary
 from tests.reference.bindings import MEMBERS
 from tests.reference.counting import DAY_MS, day_of, later, spelt
-from tests.reference.draw_citations import cite
+from tests.reference.draw_citations import cite, refer
 from tests.reference.draw_worlds import DATABASES, Drawn, edge_ms, quiet_ms
 from tests.reference.world import LINKS, NETWORK, OFFICES, PARTY_OF, digest, kid_of
 
@@ -101,7 +101,9 @@ def draw(rng: Random, drawn: Drawn) -> Question:
     often = 0.1 if agreement in MEMBERS else 0.3
     at_ms = edge_ms(rng, edges) if edges and rng.random() < often else quiet_ms(rng)
     draft = _ordinary(rng, drawn, agreement, at_ms)
-    if rng.random() < 0.3:
+    if draft.kind == "referral" and rng.random() < 0.6:
+        refer(rng, draft)
+    elif rng.random() < 0.3:
         cite(rng, draft)
     strange = rng.random()
     for _ in range(0 if strange < 0.55 else 1 if strange < 0.85 else 2 if strange < 0.96 else 3):

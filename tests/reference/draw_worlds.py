@@ -36,7 +36,6 @@ from tests.reference.counting import (
     working_later,
 )
 from tests.reference.draw_law import CAPABILITIES, draw_law, files_of
-from tests.reference.left_out import asked
 from tests.reference.world import (
     EDITION,
     FAR_MS,
@@ -131,9 +130,9 @@ def _cis_2018(rng: Random) -> list[Adherence]:
     for party in rng.sample(CIS, rng.choice((3, 4, 5, 5, 6))):
         noted = early(rng) if rng.random() < 0.93 else None
         stated = early(rng) if rng.random() < 0.08 else None
-        signed = "2018-09-28" if party != "KG" or not asked("C8-34") else None
+        signed = "2018-09-28" if party != "KG" else None
         known = {"signed_on": signed, "notified_on": noted, "in_force_on": stated}
-        left = _exit(rng, "never") if asked("C8-36 after an exit") else None
+        left = _exit(rng, "never")
         entries.append(adherence("cis-2018", party, exit=left, **known))
     return entries
 

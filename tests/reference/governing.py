@@ -8,13 +8,13 @@ from gateway.domain.message import PROTECTIVE_KINDS
 from tests.reference.bindings import BILATERAL, HUB, MEMBERS, OPERATOR_FROM, suspended
 from tests.reference.case import Case
 from tests.reference.counting import Day, day_of, parse
-from tests.reference.left_out import asked
+from tests.reference.others import reply_unavailable
 
 ENTRY = {"caricc-2012": "CA-21", "cz-kz": "CZ-42", "cis-2018": "C8-35", "cis-2001": "C1-21", "cz-kz-1998": "CZ-42"}
 # A State that did not sign and accedes.
-ACCESSION = {name: rule for name, rule in (("cis-2018", "C8-34"), ("cis-2001", "C1-24")) if asked(rule)}
+ACCESSION = {"cis-2018": "C8-34", "cis-2001": "C1-24"}
 # Whose request may be handed on to the competent authority at home (CZ-17, C8-21, C1-12).
-REFERRING = {"cz-kz", "cz-kz-1998", "cis-2018", "cis-2001"} if asked("C8-21 at home") else set()
+REFERRING = {"cz-kz", "cz-kz-1998", "cis-2018", "cis-2001"}
 EXIT = {"caricc-2012": "CA-22", "cz-kz": "CZ-43", "cis-2018": "C8-37", "cis-2001": "C1-23"}
 AMENDMENT = {"caricc-2012": "CA-20", "cz-kz": "CZ-40", "cis-2018": "C8-33", "cis-2001": "C1-19"}
 
@@ -36,16 +36,23 @@ def _pair(case: Case, one: str, other: str) -> set[str]:
     if agreement in MEMBERS:
         return _operator_defined(case, agreement, one, other)
     between = BILATERAL.get(agreement)
-    if one == other and not (case.kind == "referral" and agreement in REFERRING):
-        return {"1.7-13"}
-    if between and not (one in between and other in between):
+    if one == other and case.kind == "referral" and agreement in REFERRING:
+        # A request is handed on at home because of the bond with the party that made it.
+        other = _initiating(case) or one
+    if one == other or (between and {one, other} != between):
         return {"1.7-13"}
     spoken = _not_entered(case, agreement, one, other)
     if agreement == "cis-2001" and _reserved(case, one, other):
         spoken.add("C1-25")
     # What never bound this pair neither ended nor was superseded for it.
-    ended = not (spoken - {"C1-25"}) and case.kind not in PROTECTIVE_KINDS
+    ended = not (spoken - {"C1-25", *AMENDMENT.values()}) and case.kind not in PROTECTIVE_KINDS
     return spoken | (_ended(case, agreement, one, other) if ended else set())
+
+
+def _initiating(case: Case) -> str | None:
+    """Return the party whose request a referral answers, if that request is available."""
+    request = None if reply_unavailable(case) else case.facts.sources.get(case.header.in_reply_to or "")
+    return case.party_of(request.originator) if request else None
 
 
 def _operator_defined(case: Case, agreement: str, one: str, other: str) -> set[str]:
@@ -98,8 +105,7 @@ def _ended(case: Case, agreement: str, one: str, other: str) -> set[str]:
                 notice, under(case, agreement), case.kind, case.header.subjects, case.world.counted.get(agreement, "")
             ):
                 spoken.add("CZ-41")
-    # Inside one State there are no relations between States Parties.
-    if agreement == "cis-2001" and one != other and _both_bound(case, "cis-2018", one, other):
+    if agreement == "cis-2001" and _both_bound(case, "cis-2018", one, other):
         spoken.add("C8-36")
     if agreement == "cz-kz-1998" and _ever_in_force(case, "cz-kz"):
         spoken.add("CZ-44")

@@ -1,11 +1,6 @@
 """Rules that the gateway does not apply yet: the table is silent on them, in this one place."""
 
-LEFT_OUT: frozenset[str] = frozenset(
-    {
-        # That a referral inside a State goes under the agreement of the request.
-        "C8-21 at home",
-    }
-)
+LEFT_OUT: frozenset[str] = frozenset()
 
 
 def asked(rule: str) -> bool:
