@@ -135,4 +135,3 @@ def test_exit_code_says_unreachable_or_misconfigured(config: tuple[Path, Broker]
     wrong = check(path, broker.url)
     assert wrong.returncode == CONFIGURATION
     assert "another key" in wrong.stdout
-
