@@ -22,7 +22,7 @@ from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
 from gateway.app.notify import notify, watchdog_s
 from gateway.app.observing import keep_sampling, keep_scrubbing, keep_timing, observer, tell_certificates, tell_edition
-from gateway.app.storing import open_store
+from gateway.app.storing import wait_for_store
 from gateway.app.trusted import Refused, TrustedDirectory
 from gateway.crypto.digests import decode_base64url
 from gateway.domain.directory import Directory
@@ -87,7 +87,7 @@ class GatewayProcess:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
-        self._opened = open_store(self._settings, self._key, f"accord/{self._version}", loop, self._fail)
+        self._opened = await wait_for_store(self._settings, self._key, f"accord/{self._version}", loop, self._fail)
         self._store = self._opened.store
         try:
             self._trusted.keep()

@@ -4,6 +4,7 @@ With PostgreSQL the data folder holds the accepted editions and the lock by whic
 settings is refused, and nothing else.
 """
 
+import asyncio
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -18,6 +19,11 @@ from gateway.store.data_directory import DataDirectory, claim
 from gateway.store.frozen import refuse_frozen
 from gateway.store.interface import Store
 from gateway.store.sqlite.engine import SqliteStore
+from gateway.telemetry.logs import get_logger
+
+# Less than systemd gives a start, and so long that ten failed starts do not fit into five minutes.
+STORE_WITHIN_S = 60.0
+STORE_AGAIN_S = 1.0
 
 
 class GatewayStore(Store, Protocol):
@@ -74,6 +80,31 @@ class Opened:
         await self.store.close()
         if self._held is not None:
             self._held.close()
+
+
+async def wait_for_store(
+    settings: GatewaySettings,
+    key: SecretKey,
+    software: str,
+    loop: AbstractEventLoop,
+    failed: Callable[[LedgerError], None],
+) -> Opened:
+    """Return the store of these settings, once its server is there; a database may start after us.
+
+    Raises:
+        CapacityError: the server is still away after `STORE_WITHIN_S`.
+        ConfigurationError, LedgerError: as `open_store`.
+    """
+    log = get_logger("store")
+    until_s = loop.time() + STORE_WITHIN_S
+    while True:
+        try:
+            return open_store(settings, key, software, loop, failed)
+        except CapacityError as error:
+            if loop.time() > until_s:
+                raise
+            log.warning("store-away", error=str(error))
+        await asyncio.sleep(STORE_AGAIN_S)
 
 
 def open_store(

@@ -39,6 +39,8 @@ from gateway.wire.frames import (
 
 # Batches of acknowledgements under way. They count in the window, so submissions leave them their places.
 ACKNOWLEDGE_MAX = 4
+# Consistency proofs asked for at a time; a gateway keeps eight answers for us (`replies_max`).
+PROOFS_MAX = 4
 
 State = Literal["waiting", "greeting", "open", "ended"]
 # What may come when, and where it leads. Everything else breaks the protocol.
@@ -144,6 +146,8 @@ class Conversation:
         self._acknowledged: dict[int, tuple[object, int]] = {}
         self._chain = Chain(None)
         self._asked_ms: deque[int] = deque()
+        self._unasked: deque[Question] = deque()
+        self._now_ms = 0
 
     @property
     def state(self) -> State:
@@ -264,6 +268,7 @@ class Conversation:
             oldest = next(iter(waiting.values()), None)
             if oldest is not None and now_ms - oldest[1] > self._answer_ms:
                 return "answer"
+        self._now_ms = now_ms
         if self._asked_ms and now_ms - self._asked_ms[0] > self._proof_ms:
             return "proof"
         return None
@@ -288,8 +293,21 @@ class Conversation:
         raise PeerError(f"an answer came for number {answer.number}, which waits for none")
 
     def _ask(self, questions: list[Question], now_ms: int) -> list[Action]:
-        self._asked_ms.extend(now_ms for _ in questions)
-        return [Say(AskConsistency(question.old, question.new)) for question in questions]
+        self._now_ms = now_ms
+        self._unasked.extend(questions)
+        return self._ask_more()
+
+    def _ask_more(self) -> list[Action]:
+        """Ask what was not asked yet, a few at a time: a gateway cuts whoever asks faster than it answers.
+
+        Where others' ledgers were seen through several gateways, hundreds of proofs may be owed by the next one.
+        """
+        actions: list[Action] = []
+        while self._unasked and len(self._asked_ms) < PROOFS_MAX:
+            question = self._unasked.popleft()
+            self._asked_ms.append(self._now_ms)
+            actions.append(Say(AskConsistency(question.old, question.new)))
+        return actions
 
     def _prove(self, question: Question, path: tuple[bytes, ...]) -> list[Action]:
         try:
@@ -303,4 +321,4 @@ class Conversation:
             self._asked_ms.popleft()
         newest = self._chain.proven
         proven: list[Action] = [Proven(heads, newest)] if heads and newest is not None else []
-        return proven
+        return proven + self._ask_more()

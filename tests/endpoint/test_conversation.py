@@ -8,6 +8,7 @@ from gateway.domain.errors import PeerError, TrustError
 from gateway.domain.session import Answer
 from gateway.endpoint.checkpoints import Chain
 from gateway.endpoint.conversation import (
+    PROOFS_MAX,
     TRANSITIONS,
     Action,
     Answered,
@@ -254,3 +255,25 @@ def test_head_of_a_receipt_is_noted_and_asked_about_once() -> None:
 
     assert conversation.observe(one.checkpoint(), 0) == [Noted(one.checkpoint()), Say(AskConsistency(3, 4))]
     assert conversation.observe(one.checkpoint(), 0) == []
+
+
+def test_many_owed_proofs_are_asked_for_a_few_at_a_time() -> None:
+    """Heads that were seen through other gateways are proved one after the other: who asks for all at once is cut."""
+    one = ledger(40)
+    chain = Chain(one.checkpoint(1))
+    for size in range(2, 40):
+        chain.observe(one.checkpoint(size))
+    conversation, actions = opened(one, chain)
+    most = asked = 0
+    waiting = [frame for frame in said(actions) if isinstance(frame, AskConsistency)]
+    while waiting:
+        most, asked = max(most, len(waiting)), asked + 1
+        question = waiting.pop(0)
+        path = one.consistency(question.old, question.new)
+        answer = Consistency(question.old, question.new, path, one.checkpoint().note)
+        waiting += [frame for frame in said(conversation.receive(answer)) if isinstance(frame, AskConsistency)]
+
+    assert most == PROOFS_MAX
+    assert asked == 39
+    assert chain.proven == one.checkpoint()
+    assert conversation.idle
