@@ -15,7 +15,7 @@ from gateway.domain.decision import Reason
 from gateway.domain.directory import Authority
 from gateway.domain.facts import ConsentFact, Facts, SourceFact
 from gateway.domain.label import RANK
-from gateway.domain.message import Header
+from gateway.domain.message import PROTECTIVE_KINDS, Header
 from gateway.domain.session import Peer
 from gateway.policy import house
 from gateway.policy.ground import Ground
@@ -109,7 +109,7 @@ def build_case(
     link_rank: int | None = None,
 ) -> Case:
     """Return the case of a message: names resolved, citations followed, consents sorted."""
-    available, unavailable = follow(header.originator, header.sources, facts)
+    available, unavailable = follow(header.originator, header.sources, facts, header.kind)
     found = [ground.authority(recipient.authority) for recipient in header.recipients]
     return Case(
         ground=ground,
@@ -137,12 +137,17 @@ def build_case(
     )
 
 
-def holds(name: str, fact: SourceFact | None) -> bool:
-    """Tell whether `name` may cite this message: it stands, and `name` sent or received it."""
-    return fact is not None and not fact.withdrawn and (name == fact.originator or name in fact.recipients)
+def stands(fact: SourceFact, kind: str) -> bool:
+    """Tell whether a message of this kind may cite it; of what was recalled, only what protects it (1.7, 15; CZ-27)."""
+    return not fact.withdrawn or kind in PROTECTIVE_KINDS
 
 
-def follow(name: str, cited: Iterable[str], facts: Facts) -> tuple[tuple[SourceFact, ...], tuple[str, ...]]:
+def holds(name: str, fact: SourceFact | None, kind: str) -> bool:
+    """Tell whether `name` may cite this message in one of this kind: it stands, and `name` sent or received it."""
+    return fact is not None and stands(fact, kind) and (name == fact.originator or name in fact.recipients)
+
+
+def follow(name: str, cited: Iterable[str], facts: Facts, kind: str) -> tuple[tuple[SourceFact, ...], tuple[str, ...]]:
     """Return the sources that count, with the sources of sources, and the cited digests that do not.
 
     What is known only through another source needs no citer of its own: whoever may cite the outer may cite it.
@@ -151,12 +156,12 @@ def follow(name: str, cited: Iterable[str], facts: Facts) -> tuple[tuple[SourceF
     missing: list[str] = []
     for digest in cited:
         fact = facts.sources.get(digest)
-        if fact is None or not holds(name, fact) or not _collect(fact, digest, facts, found):
+        if fact is None or not holds(name, fact, kind) or not _collect(fact, digest, facts, found, kind):
             missing.append(digest)
     return tuple(found[digest] for digest in sorted(found)), tuple(missing)
 
 
-def _collect(fact: SourceFact, digest: str, facts: Facts, found: dict[str, SourceFact]) -> bool:
+def _collect(fact: SourceFact, digest: str, facts: Facts, found: dict[str, SourceFact], kind: str) -> bool:
     """Add a source and all behind it; False if the chain has a gap or a withdrawn link."""
     waiting = [(digest, fact)]
     whole = True
@@ -167,7 +172,7 @@ def _collect(fact: SourceFact, digest: str, facts: Facts, found: dict[str, Sourc
         found[digest] = fact
         for inner in fact.sources:
             behind = facts.sources.get(inner)
-            if behind is None or behind.withdrawn:
+            if behind is None or not stands(behind, kind):
                 whole = False
             else:
                 waiting.append((inner, behind))

@@ -189,7 +189,7 @@ class Lanes:
 
     def _answers(self, header: Header, fact: SourceFact | None) -> bool:
         """Tell whether a message may answer this one, and keeps secret what was to be secret."""
-        if fact is None or not holds(header.originator, fact):
+        if fact is None or not holds(header.originator, fact, header.kind):
             return False
         told = hidden_by_other(fact, header.originator) and not header.label.confidential_fact
         return not told or fact.agreement not in self._ground.hiding

@@ -71,7 +71,7 @@ def _own(ground: Ground, provider: str, digest: str, facts: Facts) -> tuple[Sour
     fact = facts.sources.get(digest)
     if fact is None:
         return ()
-    chain, missing = follow(fact.originator, (digest,), facts)
+    chain, missing = follow(fact.originator, (digest,), facts, "consent")
     return () if missing else tuple(each for each in chain if _provides(ground, provider, each))
 
 

@@ -11,7 +11,7 @@ from gateway.domain.facts import ConsentFact, SourceFact
 from gateway.domain.label import RANK
 from tests.reference.bindings import BILATERAL
 from tests.reference.case import Case
-from tests.reference.codes import CZKZ_PURPOSES
+from tests.reference.codes import CZKZ_PURPOSES, PROTECTIVE
 
 # What can be referred.
 REFERRED = {"request", "preservation", "legal-assistance", "referral"}
@@ -74,10 +74,15 @@ def chain(case: Case) -> tuple[list[SourceFact], bool]:
     found: dict[str, SourceFact] = {}
     for digest in case.header.sources:
         source = case.facts.sources.get(digest)
-        usable = source is not None and not source.withdrawn and _shared(case, source)
+        usable = source is not None and _stands(case, source) and _shared(case, source)
         if source is None or not usable or not _collect(case, source, found):
             complete = False
     return list(found.values()), complete
+
+
+def _stands(case: Case, source: SourceFact) -> bool:
+    """What was recalled may still be named by what protects it: a proof of destruction, another recall (1.7, 15)."""
+    return not source.withdrawn or case.kind in PROTECTIVE
 
 
 def _shared(case: Case, source: SourceFact) -> bool:
@@ -91,17 +96,17 @@ def _collect(case: Case, source: SourceFact, found: dict[str, SourceFact]) -> bo
         earlier = case.facts.sources.get(digest)
         if digest in found:
             continue
-        if earlier is None or earlier.withdrawn or not _collect(case, earlier, found):
+        if earlier is None or not _stands(case, earlier) or not _collect(case, earlier, found):
             complete = False
     return complete
 
 
 def reply_unavailable(case: Case) -> bool:
-    """ACC-09: what is answered was sent or received by whoever answers, is known and not withdrawn."""
+    """ACC-09: what is answered was sent or received by whoever answers, is known, and stands."""
     if case.header.in_reply_to is None:
         return False
     answered = case.facts.sources.get(case.header.in_reply_to)
-    return answered is None or answered.withdrawn or not _shared(case, answered)
+    return answered is None or not _stands(case, answered) or not _shared(case, answered)
 
 
 def spoken(case: Case) -> tuple[set[str], set[str]]:

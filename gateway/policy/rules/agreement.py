@@ -34,7 +34,10 @@ def _referred_by(case: Case) -> str | None:
     answered = case.facts.sources.get(case.header.in_reply_to or "")
     if case.header.kind != "referral" or case.agreement is None or answered is None:
         return None
-    if not holds(case.header.originator, answered) or clause_of(case.agreement, ReferralNotice) is None:
+    if (
+        not holds(case.header.originator, answered, case.header.kind)
+        or clause_of(case.agreement, ReferralNotice) is None
+    ):
         return None
     initiator = case.ground.authority(answered.originator)
     return initiator.party if initiator else None

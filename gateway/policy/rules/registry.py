@@ -189,7 +189,7 @@ def _answered_checks(case: Case, rules: Rules) -> list[Check]:
     Of a referral, that the initiator is told; of any answer, that a confidential fact stays one.
     """
     answered = case.facts.sources.get(case.header.in_reply_to or "")
-    if answered is None or not holds(case.header.originator, answered):
+    if answered is None or not holds(case.header.originator, answered, case.header.kind):
         return []
     instrument = case.ground.agreements.get(answered.agreement)
     clauses = instrument.clauses if instrument else ()

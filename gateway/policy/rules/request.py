@@ -28,7 +28,7 @@ def referral_notice(clause: ReferralNotice, case: Case) -> Findings:
         return
     answered = case.facts.sources.get(case.header.in_reply_to or "")
     # Of a request that is not the originator's to answer nothing is told (threat E27).
-    initiator = answered.originator if answered and holds(case.header.originator, answered) else None
+    initiator = answered.originator if answered and holds(case.header.originator, answered, case.header.kind) else None
     if initiator is None or all(recipient.authority != initiator for recipient in case.header.recipients):
         yield breach(clause, "initiator-not-notified", initiator)
 

@@ -98,7 +98,7 @@ def reply_available(case: Case) -> Findings:
     if (
         case.stage == "admission"
         and answered is not None
-        and not holds(case.header.originator, case.facts.sources.get(answered))
+        and not holds(case.header.originator, case.facts.sources.get(answered), case.header.kind)
     ):
         yield demand("reply-unavailable", "ACC-09", answered)
 
