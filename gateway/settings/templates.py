@@ -196,9 +196,7 @@ def defaults(limits: msgspec.Struct) -> str:
     """Return the fields of a struct of bounds as commented TOML lines."""
     values = msgspec.structs.asdict(limits)
     return "\n".join(
-        f"# {name} = {_spelled(value)}"
-        for name, value in values.items()
-        if not isinstance(value, msgspec.Struct)
+        f"# {name} = {_spelled(value)}" for name, value in values.items() if not isinstance(value, msgspec.Struct)
     )
 
 

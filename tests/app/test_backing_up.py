@@ -70,13 +70,15 @@ async def test_backup_made_under_load_is_whole_and_of_one_moment(tmp_path: Path)
                 asyncio.create_task(_flow(house, caller, stop)),
                 asyncio.create_task(_acknowledge(house, hearer, stop)),
             ]
-            sizes = []
+            sizes: list[int] = []
             for number in range(5):
                 code, said = await asyncio.to_thread(
                     _accord, "backup", "create", tmp_path / f"backup-{number}", "--config", house.config
                 )
                 assert code == 0, said
-                sizes.append(read_manifest(tmp_path / f"backup-{number}").heads[0].size)
+                size = read_manifest(tmp_path / f"backup-{number}").heads[0].size
+                assert size is not None
+                sizes.append(size)
             stop.set()
             accepted = await flows[0]
             await flows[1]
