@@ -66,10 +66,8 @@ async def test_backup_made_under_load_is_whole_and_of_one_moment(tmp_path: Path)
             unread = [house.envelope(house.senders[0], absent) for _ in range(UNREAD)]
             assert all(answer.permitted for answer in await caller.submit(*unread))
             stop = asyncio.Event()
-            flows = [
-                asyncio.create_task(_flow(house, caller, stop)),
-                asyncio.create_task(_acknowledge(house, hearer, stop)),
-            ]
+            flow = asyncio.create_task(_flow(house, caller, stop))
+            reading = asyncio.create_task(_acknowledge(house, hearer, stop))
             sizes: list[int] = []
             for number in range(5):
                 code, said = await asyncio.to_thread(
@@ -80,8 +78,8 @@ async def test_backup_made_under_load_is_whole_and_of_one_moment(tmp_path: Path)
                 assert size is not None
                 sizes.append(size)
             stop.set()
-            accepted = await flows[0]
-            await flows[1]
+            accepted = await flow
+            await reading
         assert ledger_size(gateway) > sizes[-1] > sizes[0] > UNREAD
         assert gateway.end() == 0
     assert accepted > 5 * 16
