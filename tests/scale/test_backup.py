@@ -62,22 +62,7 @@ async def test_shared_store_is_backed_up_under_load_restored_closed_and_reconcil
     for damage, error, code in ((_flip, VerificationError, 65), (_cut, LedgerError, 74)):
         await asyncio.to_thread(_refuses_damage, tmp_path, backup, first.config, whose, damage, error, code)
 
-    # Everything was admitted again since, so only a backup of the end can go on.
-    whole = tmp_path / "whole"
-    assert (await _told("backup", "create", whole, "--config", first.config))[0] == 0
-    for gateway in cluster.gateways:
-        overlay = gateway.folder / "conf.d" / "scale.toml"
-        overlay.write_text(overlay.read_text().replace("test_", "restored_"))
-    assert (await _told("backup", "restore", whole, "--config", first.config))[0] == 0
-    code, said = await _told("gateway", "run", "--config", first.config)
-    assert (code, "restored from a backup" in said) == (78, True), said
-    code, said = await _told("ledger", "reconcile", "--config", first.config)
-    assert (code, "nobody has shown" in said) == (78, True), said
-    for gateway, note in zip(cluster.gateways, notes, strict=True):
-        seen = tmp_path / f"seen-{gateway.number}"
-        seen.write_text(note)
-        code, said = await _told("ledger", "reconcile", "--config", gateway.config, "--seen", seen)
-        assert code == 0, said
+    await _restore_the_end(cluster, notes, tmp_path)
     cluster.start()
     try:
         async with calling(cluster, sender, second) as caller, calling(cluster, recipient, first) as hearer:
@@ -87,6 +72,25 @@ async def test_shared_store_is_backed_up_under_load_restored_closed_and_reconcil
             assert len(set(digests(hearer.deliveries))) == len(raws)
     finally:
         cluster.stop()
+
+
+async def _restore_the_end(cluster: Cluster, notes: list[str], folder: Path) -> None:
+    """Put a later backup into an empty schema, and let both gateways go on once the word of peers was compared."""
+    whole, config = folder / "whole", cluster.gateways[0].config
+    assert (await _told("backup", "create", whole, "--config", config))[0] == 0
+    for gateway in cluster.gateways:
+        overlay = gateway.folder / "conf.d" / "scale.toml"
+        overlay.write_text(overlay.read_text().replace("test_", "restored_"))
+    assert (await _told("backup", "restore", whole, "--config", config))[0] == 0
+    code, said = await _told("gateway", "run", "--config", config)
+    assert (code, "restored from a backup" in said) == (78, True), said
+    code, said = await _told("ledger", "reconcile", "--config", config)
+    assert (code, "nobody has shown" in said) == (78, True), said
+    for gateway, note in zip(cluster.gateways, notes, strict=True):
+        seen = folder / f"seen-{gateway.number}"
+        seen.write_text(note)
+        code, said = await _told("ledger", "reconcile", "--config", gateway.config, "--seen", seen)
+        assert code == 0, said
 
 
 def _refuses_damage(

@@ -16,11 +16,10 @@ from gateway.domain.directory import Edition
 from gateway.endpoint.client import Endpoint, Post
 from gateway.endpoint.keeping import Notice
 from tests.federation import NETWORK, Member
-from tests.links.running import connect
 from tests.postgres import fresh_schema
 from tests.scale.cluster import Cluster, GatewayFiles
 from tests.system.house import changed, header_digest
-from tests.system.peers import Caller, digests, eventually
+from tests.system.peers import Caller, digests, eventually, speaking
 from tools.postgres import PostgresServer
 
 GATEWAYS = 3
@@ -38,17 +37,8 @@ def cluster(tmp_path: Path, postgres_server: PostgresServer) -> Cluster:
 @asynccontextmanager
 async def calling(cluster: Cluster, member: Member, gateway: GatewayFiles, after: int = 0) -> AsyncIterator[Caller]:
     """Give the link of `member` at one gateway, greeted and listening."""
-    async with cluster.session(member, gateway) as session:
-        link = await connect(session)
-        await link.greet(after)
-        caller = Caller(link, member)
-        listening = asyncio.create_task(caller.listen())
-        try:
-            yield caller
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-            await link.socket.close()
+    async with cluster.session(member, gateway) as session, speaking(session, member, after) as caller:
+        yield caller
 
 
 async def test_threat_E2_replay_at_another_gateway_finds_the_same_receipt(cluster: Cluster) -> None:

@@ -104,17 +104,23 @@ async def calling(
     house: House, member: Member, *, url: str | None = None, after: int | None = 0
 ) -> AsyncIterator[Caller]:
     """Give the link of `member`, greeted and listening; `after` None: it wants neither deliveries nor evidence."""
-    async with house.session(member, url) as session:
-        link = await connect(session)
-        await link.greet(after)
-        caller = Caller(link, member)
-        listening = asyncio.create_task(caller.listen())
-        try:
-            yield caller
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-            await link.socket.close()
+    async with house.session(member, url) as session, speaking(session, member, after) as caller:
+        yield caller
+
+
+@asynccontextmanager
+async def speaking(session: aiohttp.ClientSession, member: Member, after: int | None) -> AsyncIterator[Caller]:
+    """Give the link of `member` over an HTTP client of its own, as `calling` does."""
+    link = await connect(session)
+    await link.greet(after)
+    caller = Caller(link, member)
+    listening = asyncio.create_task(caller.listen())
+    try:
+        yield caller
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await link.socket.close()
 
 
 async def eventually(holds: Callable[[], object], within_s: float = WITHIN_S) -> float:
