@@ -64,8 +64,8 @@ def _leave_open(federation: Federation) -> None:
         "\nEverything keeps running; Ctrl-C ends it. In another shell:\n"
         f"  export ACCORD_ENDPOINT={czech}\n"
         "  accord send --to kz-mvd --agreement cz-kz --purpose detection --subject motor-vehicles --text 'Any news?'\n"
-        "  accord inbox list\n"
-        f"  accord inbox list --config {federation.endpoint_file('kz-mvd')}\n"
+        "  accord inbox\n"
+        f"  accord inbox --config {federation.endpoint_file('kz-mvd')}\n"
         f"  accord check --config {federation.gateway_file}\n"
         f"  accord ledger checkpoint --config {federation.gateway_file}\n"
         f"  curl http://{inspection.host}:{inspection.port}/metrics",
