@@ -92,7 +92,8 @@ async def test_two_messages_under_one_id_are_not_both_handed_over(tmp_path: Path
 
         await eventually(lambda: "delivery-unproven" in alarms(kz))
         assert len(inbox.newest(kz.keeping.journal, 10, only_waiting=False)) == 1
-        assert {digest for _, digest, _ in made.gateway.acknowledged} == {first.sha256}
+        # Acknowledgements wait for company before they are signed.
+        await eventually(lambda: {digest for _, digest, _ in made.gateway.acknowledged} == {first.sha256})
 
 
 async def test_threat_G3_two_histories_end_all_trust(tmp_path: Path) -> None:
