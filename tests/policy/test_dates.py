@@ -18,7 +18,7 @@ from gateway.policy.dates import (
     start_ms,
     third_of,
 )
-from tests.reference import calendar_days
+from tests.policy import calendar_days
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 1, 1))
 

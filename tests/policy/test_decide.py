@@ -33,6 +33,7 @@ from gateway.policy.case import Case, Finding, build_case
 from gateway.policy.decide import REASONS_MAX, Judge, findings
 from gateway.policy.ground import Ground
 from gateway.policy.rules.registry import HOUSE, OWN, RULES, SOURCED, Rules, checks
+from tests.policy.situations import federation, situations
 from tests.policy.test_rules import CASES
 from tests.policy.told import LATER, Told, allowed, c01, cz, czech, passing
 from tests.policy.world import (
@@ -55,7 +56,6 @@ from tests.policy.world import (
     roles,
     rules,
 )
-from tests.reference.situations import federation, situations
 
 
 def drawn(seed: int) -> tuple[Ground, Case]:

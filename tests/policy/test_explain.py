@@ -16,9 +16,9 @@ from gateway.policy.explain import explain
 from gateway.policy.house import ARTICLES
 from gateway.policy.reasons import REASONS, sentence
 from gateway.policy.russian import RUSSIAN
+from tests.policy.situations import federation, situations
 from tests.policy.told import c01, cz, czech, passing, query
 from tests.policy.world import NOW, adherence, at, bound_except, directory, facts, header, judge, law, roles
-from tests.reference.situations import federation, situations
 
 
 def test_permit_is_explained_by_the_clauses_that_were_kept() -> None:

@@ -8,7 +8,6 @@ from gateway.domain.decision import Decision
 from tests.reference import caricc, cis2001, cis2018, czkz, house, operator_defined, others, referral
 from tests.reference.case import Case, Row
 from tests.reference.governing import governing
-from tests.reference.left_out import asked
 
 # What is refused by, and what is only marked by, the instrument that a message cites.
 REFUSE: dict[str, tuple[Row, ...]] = {
@@ -31,13 +30,6 @@ FLAG: dict[str, tuple[Row, ...]] = {
 Verdict = tuple[frozenset[str], frozenset[str]]
 
 
-def _asked(rows: dict[str, tuple[Row, ...]]) -> dict[str, tuple[Row, ...]]:
-    return {name: tuple(row for row in each if asked(row[0])) for name, each in rows.items()}
-
-
-REFUSE_ASKED, FLAG_ASKED = _asked(REFUSE), _asked(FLAG)
-
-
 def table(case: Case) -> Verdict:
     """Return the ids of all rules that refuse a message, and of those that mark it."""
     agreement = case.header.agreement
@@ -46,11 +38,11 @@ def table(case: Case) -> Verdict:
     if "ACC-04" not in reasons:
         reasons |= governing(case)
         reasons |= {"LI-02"} if house.li_02(case) else set()
-        reasons |= {rule for rule, broken in REFUSE_ASKED.get(agreement, ()) if broken(case)}
-        flags |= {rule for rule, broken in FLAG_ASKED.get(agreement, ()) if broken(case)}
+        reasons |= {rule for rule, broken in REFUSE.get(agreement, ()) if broken(case)}
+        flags |= {rule for rule, broken in FLAG.get(agreement, ()) if broken(case)}
     for refused, marked in (others.spoken(case), referral.spoken(case)):
-        reasons |= {rule for rule in refused if asked(rule)}
-        flags |= {rule for rule in marked if asked(rule)}
+        reasons |= refused
+        flags |= marked
     return frozenset(reasons), frozenset(flags)
 
 

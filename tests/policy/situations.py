@@ -16,8 +16,7 @@ from gateway.domain.facts import ConsentFact, Facts, SourceFact
 from gateway.domain.label import LEVELS, ThirdParty
 from gateway.domain.message import Header
 from gateway.domain.session import Peer
-from tests.policy import world
-from tests.reference import lists
+from tests.policy import lists, world
 
 PURPOSES = sorted(lists.EVERY_PURPOSE | {"taxation"})
 SUBJECTS = sorted(lists.ALL_SUBJECTS | {"parking"})
