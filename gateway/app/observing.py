@@ -25,6 +25,7 @@ SCRUB_S = 1.0
 
 def observer(metrics: Metrics, store: GatewayStore) -> Callable[[Outcomes], None]:
     """Return what the exchange calls once a committed batch."""
+    log = get_logger("policy")
 
     def observe(outcomes: Outcomes) -> None:
         metrics.commit_batch_size.observe(outcomes.items)
@@ -37,6 +38,9 @@ def observer(metrics: Metrics, store: GatewayStore) -> Callable[[Outcomes], None
         metrics.acknowledged.inc(outcomes.acknowledged)
         if outcomes.failed:
             metrics.failed(outcomes.failed)
+        for (rule, detail), times in outcomes.faults.items():
+            remedy = "report it with `accord --version`; what it judges is refused until it is mended"
+            log.error("rule-failed", rule_id=rule, error=detail, messages_n=times, remedy=remedy)
 
     return observe
 

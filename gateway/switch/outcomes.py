@@ -14,6 +14,9 @@ from gateway.switch.delivery import Deliveries, Fresh
 from gateway.switch.in_force import InForce
 from gateway.switch.routing import route
 
+# The reason of a refusal that is nobody's fault but ours.
+RULE_FAILED = "rule-failed"
+
 
 class Outcomes:
     """One committed batch, sorted: who is answered what, who is sent what, who hears what."""
@@ -32,6 +35,8 @@ class Outcomes:
         self.failed: dict[str, int] = {}
         self.duplicates = 0
         self.refused: dict[str, int] = {}
+        # Rules of ours that raised, by rule id and detail (function and type of the error, no text of it).
+        self.faults: dict[tuple[str, str], int] = {}
 
     def add(self, work: Work, done: Committed, deliveries: Deliveries, in_force: InForce) -> None:
         """Sort one item in."""
@@ -75,6 +80,9 @@ class Outcomes:
             recorded = work.decision if work.decision.reasons else work.otherwise or work.reused
             for reason in recorded.reasons:
                 self.refused[reason.code] = self.refused.get(reason.code, 0) + 1
+                if reason.code == RULE_FAILED:
+                    fault = (reason.rule, reason.detail or "")
+                    self.faults[fault] = self.faults.get(fault, 0) + 1
             return
         self.permitted += 1
         message = work.message

@@ -13,6 +13,7 @@ from gateway.domain.errors import LedgerError
 from gateway.domain.session import Answer, CloseReason, Delivery, Evidence, Peer
 from gateway.domain.statement import AcknowledgementItem, AcknowledgementStatus
 from gateway.policy.decide import Judge
+from gateway.policy.rules.registry import RULES, Rules
 from gateway.store.limits import StoreLimits, WriterLimits
 from gateway.store.sqlite.engine import SqliteStore
 from gateway.switch.history import History
@@ -111,9 +112,9 @@ class Bench:
             observe=self.outcomes.append,
         )
 
-    def in_force(self, directory: Directory) -> InForce:
+    def in_force(self, directory: Directory, rules: Rules = RULES) -> InForce:
         """Return the pair of an edition and its judge."""
-        return InForce(directory, Judge(directory, self.federation.law))
+        return InForce(directory, Judge(directory, self.federation.law, rules))
 
     def connect(self, authority: str, endpoint: int = 0, room: int = 10_000) -> Recorder:
         """Attach a session of an authority that wants everything."""
