@@ -1,8 +1,12 @@
 """`accord demo`: the story of a federation, with real processes."""
 
+import signal
+import sys
 from pathlib import Path
 
 import click
+
+TERMINATED = 128 + signal.SIGTERM
 
 
 @click.command()
@@ -14,6 +18,8 @@ def demo(keep: bool, folder: Path | None, dsn: str | None) -> None:
 
     Exit codes: 0 every line was as expected, 1 not.
     """
+    # Whoever ends the demo ends what it started: by default SIGTERM would leave the processes behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     if dsn is not None:
         from gateway.demo.scale import play_scale
 
