@@ -14,6 +14,7 @@ from gateway.app.policy_federation import (
     start_ms,
 )
 from gateway.app.policy_files import read_federation, read_tests
+from gateway.domain.directory import OFFICES
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.facts import ConsentFact, Facts, SourceFact
 from gateway.domain.label import RANK, Label, Level
@@ -40,8 +41,7 @@ from gateway.settings.policy_tests import (
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MONTH_MS = 30 * DAY_MS
-# As what somebody may sign; any other word is the name of a signatory that the directory lists.
-OFFICES = ("head", "deputy", "head-of-specialised", "authorised", "expert")
+# Any other word is an office, or the name of a signatory that the directory lists.
 ROLES: dict[str, Role] = {"message": "message", "seal": "seal"}
 
 
@@ -116,17 +116,18 @@ class _Desk:
             signing.append((message.from_, word, role))
             if word in known or role != "signatory":
                 continue
-            if word not in OFFICES:
+            office = OFFICES.get(word)
+            if office is None:
                 raise ConfigurationError(
                     f"message.signed_by: `{message.from_}` has no signatory `{word}`",
                     f"write message, seal, {', '.join(OFFICES)}, or the name of one under [[signatories]]",
                 )
-            limited = word == "authorised"
+            limited = office == "authorised"
             listed.append(
                 NamedSignatory(
                     name=word,
                     authority=message.from_,
-                    office=word,  # type: ignore[arg-type]  # it is one of OFFICES
+                    office=office,
                     agreement=message.agreement if limited else None,
                     towards=message.to if limited else (),
                 )

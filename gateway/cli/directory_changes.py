@@ -19,7 +19,7 @@ from gateway.crypto.digests import decode_base64url
 from gateway.crypto.grants import sign_grants, succeed
 from gateway.crypto.keys import SecretKey, from_pem
 from gateway.crypto.trust import sign_edition
-from gateway.domain.directory import Grant, Grants, GrantsSuccession, Office, SignedGrants
+from gateway.domain.directory import OFFICES, Grant, Grants, GrantsSuccession, Office, SignedGrants
 from gateway.domain.label import LEVELS
 from gateway.settings.directory import DirectorySource, GrantsFile
 from gateway.settings.edition import DAY_MS
@@ -38,7 +38,7 @@ SOURCE = click.option("--source", type=FILE, default=Path("directory.toml"), sho
     "--office",
     "offices",
     multiple=True,
-    type=click.Choice(["head", "deputy", "head-of-specialised", "authorised", "expert"]),
+    type=click.Choice(tuple(OFFICES)),
     help="As what its signatory key signs; may be given several times.",
 )
 @click.option("--security-profile", help="The security profile that its endpoint was attested to meet today (code).")

@@ -4,7 +4,7 @@ An `Edition` is canonical JSON under k of n directory keys. Only `crypto.trust` 
 into a `Directory`; whoever holds one may rely on it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -35,6 +35,7 @@ Unit = Literal["core", "non-core", "specialised", "organisation"]
 EntityClass = Literal["unclassified", "ncb", "national-entity", "authorized-international-entity", "private"]
 # As what a signatory signs; `authorised`: a person authorised to carry out interaction (C8-07, C1-10).
 Office = Literal["head", "deputy", "head-of-specialised", "authorised", "expert"]
+OFFICES: dict[str, Office] = {office: office for office in get_args(Office)}
 
 
 class KeyEntry(Struct, frozen=True, forbid_unknown_fields=True):
