@@ -28,10 +28,11 @@ from gateway.wire.frames import (
     EndpointHello,
     FromEndpoint,
     Goodbye,
+    Submission,
     Submit,
     decode_from_endpoint,
-    encode,
 )
+from gateway.wire.framing import append_framed, framed
 from gateway.wire.limits import Limits
 from gateway.wire.problems import closing
 
@@ -166,7 +167,7 @@ class LinkSession:
         writer: asyncio.Task[None] | None = None
         self._watch()
         try:
-            await self._send(_framed(encode(replace(self._exchange.hello(), window=self._limits.window))))
+            await self._send(framed(replace(self._exchange.hello(), window=self._limits.window)))
             writer = asyncio.create_task(self._write(), name="link-writer")
             if await self._greeted():
                 await self._read()
@@ -274,12 +275,24 @@ class LinkSession:
         self._metrics.messages_received["websocket"].inc(len(items))
         if self._sample is None:
             self._sample = (number, self._loop.time())
+        sizes_bytes = [len(item.raw) for item in items]
+        if self._unjudged.take(sum(sizes_bytes)):
+            self._window.hand_over(number, sizes_bytes)
+            self._hand_over(number, items)
+            return
+        for offset, item in enumerate(items, number):
+            if self._charge(offset, len(item.raw)):
+                self._hand_over(offset, (item,))
+
+    def _hand_over(self, number: int, items: Sequence[Submission]) -> None:
+        """Have the switch judge what is booked; what it is spared because the connection ends is given back."""
+        end = number + len(items)
         submit = self._exchange.submit
         for item in items:
             if not self._open:
+                self._unjudged.give(self._window.forget(range(number, end)))
                 return
-            if self._charge(number, len(item.raw)):
-                submit(self, number, item.kind, item.raw)
+            submit(self, number, item.kind, item.raw)
             number += 1
 
     def _charge(self, number: int, size_bytes: int) -> bool:
@@ -288,7 +301,7 @@ class LinkSession:
             retry_after_s = self._limits.busy_retry_after_s
             self.answer((Answer(number=number, kind="busy", code="busy", retry_after_s=retry_after_s),))
             return False
-        self._window.hand_over(number, size_bytes)
+        self._window.hand_over(number, (size_bytes,))
         return True
 
     # The writer.
@@ -304,25 +317,23 @@ class LinkSession:
                 await self._work
                 self._work = None
             if self._reason is not None:
-                await self._send(_framed(encode(Goodbye(self._reason))))
+                await self._send(framed(Goodbye(self._reason)))
                 entry = closing(self._reason)
                 await self._socket.close(code=entry.close_code, message=entry.code.encode())
         except ConnectionError:
             # The peer is gone; `lost` tells the reader.
             return
 
-    def _next_bytes(self) -> bytes:
+    def _next_bytes(self) -> bytearray:
         """Return the frames that wait, as many as are written at once; nothing when none waits."""
-        parts: list[bytes] = []
-        size_bytes = 0
-        while size_bytes < WRITTEN_TOGETHER_BYTES and (taken := self._outgoing.next_frame()) is not None:
+        written = bytearray()
+        while len(written) < WRITTEN_TOGETHER_BYTES and (taken := self._outgoing.next_frame()) is not None:
             frame, answers = taken
             self._window.written(answers)
-            parts.append(_framed(encode(frame)))
-            size_bytes += len(parts[-1])
-        return b"".join(parts)
+            append_framed(written, frame)
+        return written
 
-    async def _send(self, raw: bytes) -> None:
+    async def _send(self, raw: bytearray) -> None:
         self._sending_since_s = self._loop.time()
         if self._transport.is_closing():
             raise ConnectionResetError
@@ -385,13 +396,3 @@ class LinkSession:
 def _release(waiter: "asyncio.Future[None] | None") -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
-
-
-def _framed(payload: bytes) -> bytes:
-    """Return one unfragmented, unmasked binary frame. Source: S-17 (RFC 6455, section 5.2)."""
-    length = len(payload)
-    if length < 126:
-        return b"\x82%c%b" % (length, payload)
-    if length < 65_536:
-        return b"\x82\x7e%b%b" % (length.to_bytes(2, "big"), payload)
-    return b"\x82\x7f%b%b" % (length.to_bytes(8, "big"), payload)

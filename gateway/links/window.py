@@ -4,7 +4,7 @@ Without IO. Numbers count from 0 over submissions and acknowledgements together;
 skips, repeats or outruns its window breaks the protocol.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gateway.domain.errors import PeerError
 from gateway.domain.session import Answer
@@ -40,17 +40,19 @@ class Window:
         self.next_number += count
         self.open += count
 
-    def hand_over(self, number: int, size_bytes: int) -> None:
-        """Book bytes that the switch is about to judge."""
-        self._sizes[number] = size_bytes
-        self.unjudged_bytes += size_bytes
+    def hand_over(self, first: int, sizes_bytes: Sequence[int]) -> None:
+        """Book the bytes of the numbers from `first` on, which the switch is about to judge."""
+        self._sizes.update(zip(range(first, first + len(sizes_bytes)), sizes_bytes, strict=True))
+        self.unjudged_bytes += sum(sizes_bytes)
 
     def judged(self, answers: Sequence[Answer]) -> int:
         """Book answers; return how many bytes they free."""
+        return self.forget([answer.number for answer in answers])
+
+    def forget(self, numbers: Iterable[int]) -> int:
+        """Return how many bytes the numbers occupied that will not be judged any more, or have been."""
         sizes = self._sizes
-        freed_bytes = 0
-        for answer in answers:
-            freed_bytes += sizes.pop(answer.number, 0)
+        freed_bytes = sum([sizes.pop(number, 0) for number in numbers])
         self.unjudged_bytes -= freed_bytes
         return freed_bytes
 

@@ -15,8 +15,9 @@ class TokenBucket:
 
     def take(self, amount: float, now_ms: int) -> bool:
         """Take `amount` if it is there; take nothing otherwise."""
-        self._level = min(self._burst, self._level + (now_ms - self._seen_ms) * self._rate_per_ms)
-        self._seen_ms = now_ms
+        if now_ms != self._seen_ms:
+            self._level = min(self._burst, self._level + (now_ms - self._seen_ms) * self._rate_per_ms)
+            self._seen_ms = now_ms
         if amount > self._level:
             return False
         self._level -= amount

@@ -147,6 +147,11 @@ def encode(frame: FromGateway | FromEndpoint) -> bytes:
     return _encoder.encode(frame)
 
 
+def encode_into(frame: FromGateway | FromEndpoint, buffer: bytearray, offset: int) -> None:
+    """Write a frame as it travels into `buffer` from `offset` on, where the buffer ends then."""
+    _encoder.encode_into(frame, buffer, offset)
+
+
 def decode_from_gateway(raw: bytes) -> FromGateway:
     """Return the frame that a gateway sent.
 

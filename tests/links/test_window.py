@@ -24,7 +24,7 @@ def test_window_counts_until_the_answer_is_written() -> None:
     """An answer that waits to be read still occupies its place."""
     window = Window(2)
     window.claim(0, 2)
-    window.hand_over(0, 100)
+    window.hand_over(0, (100,))
     window.judged([Answer(0, "receipt")])
 
     with pytest.raises(PeerError, match="the window is 2"):
@@ -37,7 +37,7 @@ def test_bytes_are_freed_once() -> None:
     """A second answer to a number, or one to a number never handed over, frees nothing."""
     window = Window(2)
     window.claim(0, 1)
-    window.hand_over(0, 100)
+    window.hand_over(0, (100,))
 
     assert window.waits(0)
     assert window.judged([Answer(0, "receipt"), Answer(0, "receipt"), Answer(7, "receipt")]) == 100
@@ -55,7 +55,7 @@ def test_unjudged_bytes_are_those_without_answer(batches: list[tuple[int, int]])
         first = window.next_number
         window.claim(first, count)
         for number in range(first, first + count):
-            window.hand_over(number, size)
+            window.hand_over(number, (size,))
             sizes[number] = size
         done = [number for number in sizes if number % 2]
         assert window.judged([Answer(number, "receipt") for number in done]) == sum(sizes.pop(one) for one in done)
