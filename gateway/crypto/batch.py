@@ -5,37 +5,88 @@ verifies alone. A verifier may remember what it verified: key, payload and signa
 never the root alone (wire.md, "Batch signature").
 """
 
-import hashlib
 from collections.abc import Sequence
 
-from gateway.crypto.digests import encode_base64url, pae, payload_type, prefixed
+from gateway.crypto.digests import encode_base64url, pae, payload_type
 from gateway.crypto.keys import SecretKey, sign, verify
-from gateway.crypto.merkle import inclusion_paths, leaf_hash, root, root_from_inclusion
+from gateway.crypto.merkle import inclusion_paths, leaf_hash, node_hash, root, root_from_inclusion
 from gateway.domain.errors import FormatError
 from gateway.domain.message import BATCH_MESSAGES_MAX, Signature
 
 _TYPE = payload_type("header-batch")
 
 
+# Places kept for one batch: in order, ten are enough for 1,024 messages.
+WAYS_MAX = 16
+
+# A node, its position, and the last position of its level; with the rest of a path, all that a walk goes on from.
+Place = tuple[bytes, int, int]
+Way = tuple[Place, tuple[bytes, ...]]
+
+
+class _VerifiedRoot:
+    """A root whose signature held, and places in its tree from which the way up to it is known."""
+
+    __slots__ = ("_ways", "root")
+
+    def __init__(self, tree_root: bytes) -> None:
+        self.root = tree_root
+        self._ways: dict[Place, tuple[bytes, ...]] = {}
+
+    def is_reached(self, leaf: bytes, index: int, size: int, path: tuple[bytes, ...]) -> bool:
+        """Tell whether `path` goes through a known place and on as it did then: a walk follows from where it stands.
+
+        Messages come in order mostly, and the sibling of a node that was walked through is the next one's place. So
+        a message costs one hash of its path instead of all. False says only: walk the whole path.
+        """
+        place = (leaf, index, size - 1)
+        siblings: list[Way] = []
+        for step, sibling in enumerate(path):
+            rest = self._ways.get(place)
+            if rest is not None and rest == path[step:]:
+                del self._ways[place]
+                self.learn(siblings)
+                return True
+            value, position, last = place
+            if position == last and not position & 1:
+                # A lone node rises without a sibling.
+                return False
+            siblings.append(((sibling, position ^ 1, last), (value, *path[step + 1 :])))
+            value = node_hash(sibling, value) if position & 1 else node_hash(value, sibling)
+            place = (value, position >> 1, last >> 1)
+        if place == (self.root, 0, 0):
+            self.learn(siblings)
+            return True
+        return False
+
+    def learn(self, ways: list[Way]) -> None:
+        """Keep places that lead to the root, as many as are allowed."""
+        for place, rest in ways[: WAYS_MAX - len(self._ways)]:
+            self._ways[place] = rest
+
+
 class VerifiedRoots:
-    """Which signed roots this process has verified: at most `capacity`, the oldest forgotten first."""
+    """Which signed roots this process has verified: at most `capacity`, the oldest forgotten first.
+
+    A root counts with its network, size, key and signature only: H(kid ‖ L(payload) ‖ g) of wire.md, unhashed.
+    """
 
     def __init__(self, capacity: int) -> None:
         """Remember nothing yet; `capacity` 0 verifies every message anew."""
         self._capacity = capacity
-        self._known: dict[bytes, None] = {}
-
-    def __contains__(self, digest: bytes) -> bool:
-        """Tell whether exactly this key, payload and signature were verified."""
-        return digest in self._known
+        self._known: dict[tuple[str, int, bytes, bytes], _VerifiedRoot] = {}
 
     def __len__(self) -> int:
         """Return how many roots are remembered."""
         return len(self._known)
 
-    def remember(self, digest: bytes) -> None:
+    def find(self, network: str, size: int, signature: Signature) -> _VerifiedRoot | None:
+        """Return what was verified under this key and signature."""
+        return self._known.get((network, size, signature.k, signature.g))
+
+    def remember(self, network: str, size: int, signature: Signature, tree_root: bytes) -> None:
         """Note that a signature held."""
-        self._known[digest] = None
+        self._known[network, size, signature.k, signature.g] = _VerifiedRoot(tree_root)
         if len(self._known) > self._capacity:
             del self._known[next(iter(self._known))]
 
@@ -64,11 +115,14 @@ def verify_batch(network: str, header: bytes, signature: Signature, public: byte
     n, i, p = signature.n, signature.i, signature.p
     if n is None or i is None or p is None:
         raise FormatError("a batch signature has size, index and path")
-    payload = _payload(network, n, root_from_inclusion(leaf_hash(header), i, n, p))
-    digest = hashlib.sha256(signature.k + prefixed(payload) + signature.g).digest()
-    if digest not in roots:
-        verify(public, signature.g, pae(_TYPE, payload))
-        roots.remember(digest)
+    leaf = leaf_hash(header)
+    verified = roots.find(network, n, signature)
+    if verified is not None and i < n and verified.is_reached(leaf, i, n, p):
+        return
+    tree_root = root_from_inclusion(leaf, i, n, p)
+    if verified is None or verified.root != tree_root:
+        verify(public, signature.g, pae(_TYPE, _payload(network, n, tree_root)))
+        roots.remember(network, n, signature, tree_root)
 
 
 def _payload(network: str, size: int, tree_root: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Batch signatures: one verification for many messages, each of which still verifies alone."""
 
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from msgspec.structs import replace
@@ -164,15 +165,44 @@ def test_seal_may_not_sign_a_batch() -> None:
 def test_memory_of_roots_is_bounded() -> None:
     """Every buffer is bounded: the oldest root is forgotten first."""
     roots = VerifiedRoots(3)
-    digests = [bytes([number]) * 32 for number in range(5)]
-    for digest in digests:
-        roots.remember(digest)
+    signatures = [Signature(MESSAGE.kid, bytes([number]) * 64, 2, 0, (bytes(32),)) for number in range(5)]
+    for signature in signatures:
+        roots.remember(NETWORK, 2, signature, bytes(32))
 
-    assert [digest in roots for digest in digests] == [False, False, True, True, True]
+    assert [roots.find(NETWORK, 2, signature) is not None for signature in signatures] == [False] * 2 + [True] * 3
     assert len(roots) == 3
     nothing = VerifiedRoots(0)
-    nothing.remember(digests[0])
+    nothing.remember(NETWORK, 2, signatures[0], bytes(32))
     assert len(nothing) == 0
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 8, 13, 33])
+def test_warm_memory_accepts_whole_batches_and_nothing_else(size: int) -> None:
+    """A way that is cut short ends where the whole path would: in any order, for any wrong index, node and leaf."""
+    headers = [b"header %d" % number for number in range(size)]
+    signatures = sign_batch(NETWORK, headers, MESSAGE)
+    shuffled = random.Random(size)
+    for order in (list(range(size)), shuffled.sample(range(size), size), [size - 1] * 3):
+        roots = VerifiedRoots(8)
+        for number in order:
+            signature = signatures[number]
+            for wrong in forged(signature, size):
+                with pytest.raises((FormatError, SignatureError)):
+                    verify_batch(NETWORK, headers[number], wrong, MESSAGE.public, roots)
+            with pytest.raises(SignatureError):
+                verify_batch(NETWORK, b"foreign", signature, MESSAGE.public, roots)
+            verify_batch(NETWORK, headers[number], signature, MESSAGE.public, roots)
+        assert len(roots) == 1
+
+
+def forged(signature: Signature, size: int) -> Iterator[Signature]:
+    """Give the signature with every other index, and with each node of its path changed, left out or doubled."""
+    path = signature.p or ()
+    yield from (replace(signature, i=index) for index in range(size) if index != signature.i)
+    for step, node in enumerate(path):
+        yield replace(signature, p=(*path[:step], leaf_hash(node), *path[step + 1 :]))
+        yield replace(signature, p=path[:step] + path[step + 1 :])
+        yield replace(signature, p=(*path[: step + 1], node, *path[step + 1 :]))
 
 
 def test_signed_payload_is_canonical_json() -> None:
