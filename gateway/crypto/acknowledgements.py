@@ -11,12 +11,14 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.crypto import canonical
-from gateway.crypto.digests import decode_base64url, encode_base64url, pae, payload_type, sha256, signatures_digest
+from gateway.crypto.digests import decode_digest, encode_base64url, pae, payload_type, sha256, signatures_digest
 from gateway.crypto.keys import SecretKey, sign, verify
-from gateway.crypto.merkle import inclusion_paths, leaf_hash, root, root_from_inclusion
+from gateway.crypto.merkle import leaf_hash, leaf_hashes, root, root_and_paths, root_from_inclusion
+from gateway.crypto.twins import KnownNames, are_digests, twin
 from gateway.domain.directory import Directory, ListedKey
 from gateway.domain.errors import FormatError, SignatureError
 from gateway.domain.message import Signature
+from gateway.domain.names import AuthorityId, Code, Digest
 from gateway.domain.statement import (
     STATEMENT_BYTES_MAX,
     AcknowledgementBatch,
@@ -28,6 +30,9 @@ from gateway.domain.statement import (
 
 _TYPE = payload_type("acknowledgement-batch")
 _BATCH_DECODER = msgspec.msgpack.Decoder(SignedAcknowledgements)
+# Network and recipient are compared with ours and the key's, so their patterns are not asked for either.
+_TWIN = twin(AcknowledgementItem, (Code, AuthorityId, Digest))
+_AUTHORITIES = KnownNames()
 _EVIDENCE_DECODER = msgspec.msgpack.Decoder(AcknowledgementEvidence)
 
 
@@ -60,7 +65,7 @@ def sign_acknowledgements(
     encoded = tuple(canonical.encode(item) for item in items)
     for item in encoded:
         canonical.decode(item, AcknowledgementItem)
-    tree_root = encode_base64url(root([leaf_hash(item) for item in encoded]))
+    tree_root = encode_base64url(root(leaf_hashes(encoded)))
     h = canonical.encode(AcknowledgementBatch(1, items[0].network, len(encoded), tree_root, seen))
     canonical.decode(h, AcknowledgementBatch)
     raw = canonical.pack(SignedAcknowledgements(h, Signature(key.kid, sign(key, pae(_TYPE, h))), encoded))
@@ -81,15 +86,16 @@ def open_acknowledgements(raw: bytes, directory: Directory, network: str, at_ms:
     listed = _listed(signed.s, directory)
     if not directory.accepts_key(listed, at_ms):
         raise SignatureError(f"key `{listed.entry.kid}` is not in force in edition {directory.edition.number}")
-    leaves = [leaf_hash(item) for item in signed.items]
+    leaves = leaf_hashes(signed.items)
     batch = _verify(signed.h, signed.s, listed, network)
-    if batch.size != len(leaves) or batch.root != encode_base64url(root(leaves)):
+    tree_root, paths = root_and_paths(leaves)
+    if batch.size != len(leaves) or batch.root != encode_base64url(tree_root):
         raise SignatureError("the signed root is not the one of these items")
     items = []
-    for index, (item_raw, path) in enumerate(zip(signed.items, inclusion_paths(leaves), strict=True)):
+    for index, (item_raw, path) in enumerate(zip(signed.items, paths, strict=True)):
         item = _item(item_raw, listed, network)
         evidence = canonical.pack(AcknowledgementEvidence(signed.h, signed.s, item_raw, index, path))
-        items.append((item, decode_base64url(item.header_sha256), evidence))
+        items.append((item, decode_digest(item.header_sha256), evidence))
     return OpenedAcknowledgements(
         listed.authority.id, sha256(signed.h), signatures_digest((signed.s,)), batch.seen, tuple(items)
     )
@@ -135,7 +141,10 @@ def _verify(h: bytes, signature: Signature, listed: ListedKey, network: str) -> 
 
 
 def _item(raw: bytes, listed: ListedKey, network: str) -> AcknowledgementItem:
-    item = canonical.decode(raw, AcknowledgementItem)
+    item = canonical.decode(raw, _TWIN)
+    if item.originator not in _AUTHORITIES or not are_digests((item.header_sha256, item.salt)):
+        item = canonical.decode(raw, AcknowledgementItem)
+        _AUTHORITIES.learn((item.originator,))
     if item.network != network:
         raise FormatError("an acknowledgement names another network")
     if item.recipient != listed.authority.id:

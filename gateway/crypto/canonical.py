@@ -20,6 +20,8 @@ _ENCODER = msgspec.json.Encoder(order="deterministic")
 _PACKER = msgspec.msgpack.Encoder()
 # One decoder a type, built on first use: there are as many as signed objects.
 _DECODERS: dict[Any, Any] = {}
+# Deep nesting is a RecursionError, a huge length a MemoryError, bad text a UnicodeDecodeError (reliability.md 4.7).
+_MALFORMED = (msgspec.DecodeError, ValueError, RecursionError, MemoryError, OverflowError)
 # The end of a message of msgspec: names of our own fields and indices, never input.
 _PATH = re.compile(r" - at (?:`key` in )?`(\$[a-z0-9_.\[\]]*)`$")
 
@@ -44,7 +46,10 @@ def decode(raw: bytes, type_: type[T]) -> T:
         FormatError: `raw` is not of the schema, or is not the one spelling of what it says.
     """
     decoder: Reader[T] = _DECODERS.get(type_) or _DECODERS.setdefault(type_, msgspec.json.Decoder(type_))
-    value = decode_with(decoder, raw)
+    try:
+        value = decoder.decode(raw)
+    except _MALFORMED as error:
+        raise FormatError(_explain(error)) from None
     if _ENCODER.encode(value) != raw:
         raise FormatError("json is not canonical: another spelling of the same object")
     return value
@@ -56,10 +61,9 @@ def decode_with(decoder: Reader[T], raw: bytes) -> T:
     Raises:
         FormatError: `raw` is not of the decoder's schema.
     """
-    # Deep nesting is a RecursionError, a huge length a MemoryError, bad text a UnicodeDecodeError (reliability.md 4.7).
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+    except _MALFORMED as error:
         raise FormatError(_explain(error)) from None
 
 
@@ -76,7 +80,10 @@ def unpack(decoder: Reader[T], raw: bytes, bytes_max: int, what: str) -> T:
     """
     if len(raw) > bytes_max:
         raise FormatError(f"{what} is larger than {bytes_max} bytes")
-    value = decode_with(decoder, raw)
+    try:
+        value = decoder.decode(raw)
+    except _MALFORMED as error:
+        raise FormatError(_explain(error)) from None
     if _PACKER.encode(value) != raw:
         raise FormatError(f"{what} is not canonical: a doubled key, another order or a longer encoding")
     return value

@@ -6,7 +6,7 @@ federation can ever be mistaken for one another (wire.md, "Notation").
 
 import binascii
 import hashlib
-import re
+import struct
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -15,11 +15,10 @@ from gateway.domain.message import Signature
 
 _STANDARD_TO_URL = bytes.maketrans(b"+/", b"-_")
 _URL_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _SIGNATURES_TAG = b"accord/v1/signatures\x00"
-# The length of kid and signature.
+# The length of kid and signature; and, for a batch, of these with size, index and path, then all but the path.
 _SINGLE = b"\x00\x00\x00\x50"
-_PADDING = {0: b"", 2: b"==", 3: b"="}
+_OF_BATCH = struct.Struct(">I16s64sII")
 
 
 def sha256(data: bytes) -> bytes:
@@ -75,12 +74,17 @@ def _signature_fields(signature: Signature) -> bytes:
     n, i, p = signature.n, signature.i, signature.p
     if n is None or i is None or p is None:
         return _SINGLE + signature.k + signature.g
-    return prefixed(signature.k + signature.g + u32(n) + u32(i) + b"".join(p))
+    return _OF_BATCH.pack(88 + 32 * len(p), signature.k, signature.g, n, i) + b"".join(p)
 
 
 def encode_base64url(data: bytes) -> str:
     """Return `data` as base64url without padding."""
     return binascii.b2a_base64(data, newline=False).translate(_STANDARD_TO_URL, b"=").decode("ascii")
+
+
+def decode_digest(text: str) -> bytes:
+    """Return the 32 bytes of a digest whose spelling has been checked."""
+    return binascii.a2b_base64(text.encode("ascii").translate(_URL_TO_STANDARD) + b"=")
 
 
 def decode_base64url(text: str) -> bytes:
@@ -89,10 +93,11 @@ def decode_base64url(text: str) -> bytes:
     Raises:
         FormatError: another alphabet, padding, white space, or stray bits in the last character.
     """
-    padding = _PADDING.get(len(text) % 4)
-    if padding is None or _BASE64URL.fullmatch(text) is None:
-        raise FormatError("text is not base64url without padding")
-    data = binascii.a2b_base64(text.encode("ascii").translate(_URL_TO_STANDARD) + padding)
+    try:
+        data = binascii.a2b_base64(text.encode("ascii").translate(_URL_TO_STANDARD) + b"==")
+    except (binascii.Error, UnicodeEncodeError):
+        raise FormatError("text is not base64url without padding") from None
+    # What the decoder passes over (another alphabet, padding, white space) does not come back.
     if encode_base64url(data) != text:
-        raise FormatError("base64url has stray bits in its last character")
+        raise FormatError("text is not base64url without padding, or has stray bits in its last character")
     return data

@@ -16,7 +16,6 @@ from gateway.crypto.digests import (
     encode_base64url,
     pae,
     payload_type,
-    sha256,
     signatures_digest,
 )
 from gateway.crypto.header import decode_header
@@ -37,6 +36,7 @@ from gateway.domain.message import (
 
 HEADER_TYPE = payload_type("header")
 HEADER_ROLES = frozenset({"message", "seal", "signatory"})
+_MESSAGE_ALONE = ("message",)
 
 _DECODER = msgspec.msgpack.Decoder(Envelope)
 
@@ -129,8 +129,8 @@ def verify_header(
         FormatError, SignatureError: as `open_envelope`.
     """
     raw = envelope.h
-    roles = tuple([listed.entry.role for listed in signers])
-    if roles.count("message") != 1 or not HEADER_ROLES.issuperset(roles):
+    roles = tuple([listed.entry.role for listed in signers]) if len(signers) > 1 else (signers[0].entry.role,)
+    if roles != _MESSAGE_ALONE and (roles.count("message") != 1 or not HEADER_ROLES.issuperset(roles)):
         raise SignatureError("exactly one signer has the role `message`, the others `seal` or `signatory`")
     for listed, signature in zip(signers, envelope.s, strict=True):
         _verify_one(raw, signature, listed, network, roots)
@@ -141,7 +141,7 @@ def verify_header(
     body = header.body
     if body.length != len(envelope.c) or body.sha256 != encode_base64url(hashlib.sha256(envelope.c).digest()):
         raise FormatError("body is not the one that the header names")
-    return AuthenticMessage(header, sha256(raw), signatures_digest(envelope.s), envelope, roles, whole)
+    return AuthenticMessage(header, hashlib.sha256(raw).digest(), signatures_digest(envelope.s), envelope, roles, whole)
 
 
 def _verify_one(raw: bytes, signature: Signature, listed: ListedKey, network: str, roots: VerifiedRoots) -> None:
@@ -154,9 +154,11 @@ def _verify_one(raw: bytes, signature: Signature, listed: ListedKey, network: st
 
 
 def _check_signers(header: Header, signers: tuple[ListedKey, ...]) -> None:
-    if header.signers != tuple([listed.entry.kid for listed in signers]):
+    first = signers[0]
+    kids = tuple([listed.entry.kid for listed in signers]) if len(signers) > 1 else (first.entry.kid,)
+    if header.signers != kids:
         raise SignatureError("the signatures are not those of the signers that the header lists, in order")
-    if header.originator != signers[0].authority.id:
+    if header.originator != first.authority.id:
         raise SignatureError("the signing keys are not those of the originator")
 
 
@@ -177,7 +179,12 @@ def _check_wraps(header: Header, wraps: Sequence[Wrap], directory: Directory, at
         if listed is None or listed.entry.kid != recipient.key or listed.authority.id != recipient.authority:
             raise _no_such_key(recipient, directory)
         _check_suite(suite, listed.authority, "recipient")
-        _check_recipient_key(suite, recipient, listed, directory, at_ms)
+        if (
+            listed.entry.role != "wrap"
+            or len(listed.public) != PUBLIC_KEY_BYTES[suite]
+            or not directory.accepts_key(listed, at_ms)
+        ):
+            raise _unfit_key(suite, recipient, listed, directory)
         check_wrap(suite, recipient, wrap)
 
 
@@ -194,14 +201,10 @@ def _check_suite(suite: int, authority: Authority, what: str) -> None:
         raise FormatError(f"suite {suite} is below the minimum {authority.suite_min} of {what} `{authority.id}`")
 
 
-def _check_recipient_key(suite: int, recipient: Recipient, listed: ListedKey, directory: Directory, at_ms: int) -> None:
-    if listed.entry.role == "wrap" and len(listed.public) == PUBLIC_KEY_BYTES[suite]:
-        if directory.accepts_key(listed, at_ms):
-            return
-        why = f"not in force in edition {directory.edition.number}"
-    else:
-        why = f"none to wrap to in suite {suite}"
-    raise FormatError(f"key `{recipient.key}` of recipient `{recipient.authority}` is {why}")
+def _unfit_key(suite: int, recipient: Recipient, listed: ListedKey, directory: Directory) -> FormatError:
+    fits = listed.entry.role == "wrap" and len(listed.public) == PUBLIC_KEY_BYTES[suite]
+    why = f"not in force in edition {directory.edition.number}" if fits else f"none to wrap to in suite {suite}"
+    return FormatError(f"key `{recipient.key}` of recipient `{recipient.authority}` is {why}")
 
 
 def check_wrap(suite: int, recipient: Recipient, wrap: Wrap) -> None:

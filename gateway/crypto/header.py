@@ -1,47 +1,21 @@
 """Read a header: canonical JSON into a `Header`, and the rules between its fields.
 
-A header has some twenty names with a pattern, and nearly all of them come again in the next message. So they are
-read without their patterns and looked up among names that matched before; only a header with a new name is read
-again with every pattern, for which msgspec calls one regular expression a field.
+A header has some twenty names with a pattern, and nearly all of them come again in the next message. So it is read as
+a twin without them (`crypto.twins`); only a header with a new name is read again with every pattern.
 """
 
-import functools
-import operator
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
-
-import msgspec
-from msgspec import Struct
-
 from gateway.crypto import canonical
+from gateway.crypto.twins import KnownNames, are_digests, twin
 from gateway.domain.errors import FormatError
 from gateway.domain.message import LIFETIME_MS_MAX, Header
-from gateway.domain.names import AuthorityId, Code, KeyId, MediaType
+from gateway.domain.names import AuthorityId, Code, Digest, KeyId, MediaType
 
 _SORTED = ("purposes", "subjects", "sources", "consents", "conditions", "label.handling", "label.special_categories")
 
-# Names that come again and again. Ids and digests do not: they keep their patterns.
+# Names that come again and again.
 REPEATING = (Code, AuthorityId, KeyId, MediaType)
-# More names than this in one gateway are somebody's game; we forget them and look again.
-NAMES_MAX = 65_536
-
-
-class _Names:
-    """Names of one pattern that have been checked; None stands for an absent one."""
-
-    def __init__(self) -> None:
-        self._checked: set[str | None] = {None}
-
-    def knows(self, names: tuple[str | None, ...]) -> bool:
-        return self._checked.issuperset(names)
-
-    def learn(self, names: tuple[str | None, ...]) -> None:
-        if len(self._checked) > NAMES_MAX:
-            self._checked = {None}
-        self._checked.update(names)
-
-
-_CODES, _AUTHORITIES, _KIDS, _MEDIA = _Names(), _Names(), _Names(), _Names()
+_TWIN = twin(Header, (*REPEATING, Digest))
+_CODES, _AUTHORITIES, _KIDS, _MEDIA = KnownNames(), KnownNames(), KnownNames(), KnownNames()
 
 
 def decode_header(raw: bytes) -> Header:
@@ -52,7 +26,15 @@ def decode_header(raw: bytes) -> Header:
     """
     header = canonical.decode(raw, _TWIN)
     codes, authorities, kids, media = _repeating(header)
-    if not (_CODES.knows(codes) and _AUTHORITIES.knows(authorities) and _KIDS.knows(kids) and _MEDIA.knows((media,))):
+    known = (
+        _CODES.issuperset(codes)
+        and _AUTHORITIES.issuperset(authorities)
+        and _KIDS.issuperset(kids)
+        and media in _MEDIA
+        and are_digests(_digests(header))
+    )
+    if not known:
+        # One of them is new, or breaks its pattern, which is named then.
         header = canonical.decode(raw, Header)
         _CODES.learn(codes)
         _AUTHORITIES.learn(authorities)
@@ -60,6 +42,18 @@ def decode_header(raw: bytes) -> Header:
         _MEDIA.learn((media,))
     check_header(header)
     return header
+
+
+def _digests(header: Header) -> list[str]:
+    """Return every digest of `header`."""
+    digests = [header.key_commitment, header.body.sha256, *[recipient.wrap_sha256 for recipient in header.recipients]]
+    if header.sources or header.consents:
+        digests += (*header.sources, *header.consents)
+    if header.case is not None:
+        digests.append(header.case)
+    if header.in_reply_to is not None:
+        digests.append(header.in_reply_to)
+    return digests
 
 
 def _repeating(header: Header) -> tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], str]:
@@ -86,27 +80,6 @@ def _repeating(header: Header) -> tuple[tuple[str | None, ...], tuple[str, ...],
     return codes, authorities, kids, header.body.media_type
 
 
-def _twin(type_: Any) -> Any:
-    """Return `type_` with the same fields and without the patterns of names that repeat."""
-    if type_ in REPEATING:
-        return str
-    origin, arguments = get_origin(type_), get_args(type_)
-    if origin is Annotated:
-        return Annotated[(_twin(arguments[0]), *arguments[1:])]
-    if origin in (Union, UnionType):
-        return functools.reduce(operator.or_, [_twin(each) for each in arguments])
-    if origin in (tuple, dict):
-        return origin[tuple([each if each is ... else _twin(each) for each in arguments])]
-    if isinstance(type_, type) and issubclass(type_, Struct):
-        hints = get_type_hints(type_, include_extras=True)
-        fields = [(field.name, _twin(hints[field.name])) for field in msgspec.structs.fields(type_)]
-        return msgspec.defstruct(type_.__name__, fields, bases=(type_,), frozen=True, forbid_unknown_fields=True)
-    return type_
-
-
-_TWIN: type[Header] = _twin(Header)
-
-
 def check_header(header: Header) -> None:
     """Return if a header of the right schema also keeps the rules between its fields, at whatever time.
 
@@ -124,7 +97,7 @@ def check_header(header: Header) -> None:
         label.special_categories,
     )
     for place, values in enumerate(lists):
-        if len(values) > 1 and not canonical.in_order(values):
+        if values and not canonical.in_order(values):
             raise FormatError(f"`{_SORTED[place]}` is not strictly increasing")
     recipients = header.recipients
     if len(recipients) > 1 and len({recipient.authority for recipient in recipients}) != len(recipients):
