@@ -17,11 +17,19 @@ TILE_HEIGHT = 8
 Tile = tuple[int, int, bytes]
 
 Read = Callable[[int, int], bytes]
+# A part of a level of the tree: the index of its first node, and its nodes.
+_Level = tuple[int, list[bytes]]
 
 
 def leaf_hash(data: bytes) -> bytes:
     """Return the hash of a leaf: H(0x00 ‖ data)."""
     return hashlib.sha256(b"\x00" + data).digest()
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """Return the hash of every leaf."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + data).digest() for data in leaves]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -35,25 +43,40 @@ def root(leaf_hashes: Sequence[bytes]) -> bytes:
         return hashlib.sha256(b"").digest()
     level = list(leaf_hashes)
     while len(level) > 1:
-        odd = level[-1:] if len(level) % 2 else []
-        level = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)] + odd
+        level = _parents(level)
     return level[0]
+
+
+def _parents(level: Sequence[bytes]) -> list[bytes]:
+    """The level above: a node for each pair, and a lone one as it is."""
+    sha256 = hashlib.sha256
+    pairs = zip(level[::2], level[1::2], strict=False)
+    above = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    if len(level) % 2:
+        above.append(level[-1])
+    return above
 
 
 def inclusion_paths(leaf_hashes: Sequence[bytes]) -> list[tuple[bytes, ...]]:
     """Return the inclusion path of every leaf of a whole small tree, such as a batch."""
-    paths: list[tuple[bytes, ...]] = [()] * len(leaf_hashes)
-    level = list(leaf_hashes)
-    height = 0
-    while len(level) > 1:
-        for index, path in enumerate(paths):
-            sibling = (index >> height) ^ 1
-            if sibling < len(level):
-                paths[index] = (*path, level[sibling])
-        odd = level[-1:] if len(level) % 2 else []
-        level = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)] + odd
-        height += 1
-    return paths
+    return root_and_paths(leaf_hashes)[1]
+
+
+def root_and_paths(leaf_hashes: Sequence[bytes]) -> tuple[bytes, list[tuple[bytes, ...]]]:
+    """Return the root over leaf hashes, at least one, and the inclusion path of every leaf."""
+    levels = [list(leaf_hashes)]
+    while len(below := levels[-1]) > 1:
+        levels.append(_parents(below))
+    paths: list[tuple[bytes, ...]] = [()]
+    # From the root down: a child's path is its sibling, then its parent's path; a lone node has its parent's.
+    for level in reversed(levels[:-1]):
+        above, paths = paths, []
+        for left in range(0, len(level) - 1, 2):
+            path = above[left >> 1]
+            paths += ((level[left + 1], *path), (level[left], *path))
+        if len(level) % 2:
+            paths.append(above[-1])
+    return levels[-1][0], paths
 
 
 def inclusion_path(index: int, size: int, read: Read) -> list[bytes]:
@@ -233,8 +256,7 @@ class RightEdge:
         # Complete subtrees from left to right, one for each bit of the size.
         self._frontier: list[bytes] = []
         self._before = 0
-        self._frontier_before: list[bytes] = []
-        self._appended: list[bytes] = []
+        self._levels: list[_Level] = []
 
     @classmethod
     def restore(cls, size: int, read_tile: Callable[[int, int], bytes], leaves: Sequence[bytes]) -> "RightEdge":
@@ -256,7 +278,7 @@ class RightEdge:
             edge._partial.append([root(_hashes(tile)) for tile in tiles])
             complete //= TILE_WIDTH
             level += 1
-        edge._frontier = edge._frontier_before = _frontier(edge._partial)
+        edge._frontier = _frontier(edge._partial)
         return edge
 
     def copy(self) -> "RightEdge":
@@ -264,40 +286,35 @@ class RightEdge:
         other = RightEdge()
         other.size = other._before = self.size
         other._partial = [list(hashes) for hashes in self._partial]
-        other._frontier, other._frontier_before = list(self._frontier), list(self._frontier)
+        other._frontier = list(self._frontier)
         return other
 
     def append(self, leaf_hashes: Iterable[bytes]) -> list[Tile]:
         """Add leaves and return the tiles that became complete by it, lowest level first."""
-        self._before, self._frontier_before = self.size, list(self._frontier)
-        self._appended = list(leaf_hashes)
+        before, leaves = self.size, list(leaf_hashes)
+        size = before + len(leaves)
+        self._before, self.size = before, size
+        self._levels = levels = _levels(before, self._frontier, leaves) if leaves else []
+        if leaves:
+            bits = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
+            self._frontier = [levels[level][1][(size >> level) - 1 - levels[level][0]] for level in bits]
         tiles: list[Tile] = []
-        for leaf in self._appended:
-            self._partial[0].append(leaf)
-            self._complete(self._add(leaf), tiles)
+        for tile_level, (low, nodes) in enumerate(levels[::TILE_HEIGHT]):
+            depth = tile_level * TILE_HEIGHT
+            self._complete(tile_level, nodes[(before >> depth) - low : (size >> depth) - low], size >> depth, tiles)
         return tiles
 
-    def _add(self, leaf: bytes) -> list[bytes]:
-        """Put a leaf at the edge; return the subtrees as high as a tile that it made complete, lowest first."""
-        node, position, level = leaf, self.size, 0
-        as_high_as_tiles = []
-        while position & 1:
-            node = node_hash(self._frontier.pop(), node)
-            position >>= 1
-            level += 1
-            if level % TILE_HEIGHT == 0:
-                as_high_as_tiles.append(node)
-        self._frontier.append(node)
-        self.size += 1
-        return as_high_as_tiles
-
-    def _complete(self, roots: list[bytes], tiles: list[Tile]) -> None:
-        for level, tile_root in enumerate(roots):
-            hashes, self._partial[level] = self._partial[level], []
-            tiles.append((level, (self.size >> TILE_HEIGHT * (level + 1)) - 1, b"".join(hashes)))
-            if level + 1 == len(self._partial):
-                self._partial.append([])
-            self._partial[level + 1].append(tile_root)
+    def _complete(self, tile_level: int, nodes: Sequence[bytes], end: int, tiles: list[Tile]) -> None:
+        """Put `nodes`, the newest complete ones of a level up to `end`, into its tiles."""
+        if tile_level == len(self._partial):
+            self._partial.append([])
+        partial = self._partial[tile_level]
+        partial += nodes
+        first = (end - len(partial)) // TILE_WIDTH
+        while len(partial) >= TILE_WIDTH:
+            tiles.append((tile_level, first, b"".join(partial[:TILE_WIDTH])))
+            del partial[:TILE_WIDTH]
+            first += 1
 
     def partial(self, tile_level: int) -> bytes:
         """Return the hashes of the incomplete tile at `tile_level`; empty if there is none."""
@@ -307,15 +324,17 @@ class RightEdge:
         """Return the root of the whole tree."""
         return _fold(self._frontier) if self._frontier else root(())
 
-    def paths(self, first: int, count: int) -> list[list[bytes]]:
+    def paths(self, first: int, count: int, spell: Callable[[bytes], bytes]) -> list[bytes]:
         """Return the inclusion paths of the newest `count` leaves, which the last `append` brought.
+
+        Each is one piece: its nodes from the leaf's sibling up, as `spell` writes them. Paths share their upper parts.
 
         Raises:
             FormatError: these are not the newest leaves, or an earlier `append` brought them.
         """
         newest = self._before <= first and first + count == self.size
         _require(newest, "only what the last append brought has paths here")
-        return _edge_paths(self._before, self._frontier_before, self._appended)[first - self._before :]
+        return _edge_paths(self._levels, self._before, spell)[first - self._before :]
 
 
 def _frontier(partial: Sequence[Sequence[bytes]]) -> list[bytes]:
@@ -334,30 +353,40 @@ def _hashes(tile: bytes) -> list[bytes]:
     return [tile[i : i + HASH_BYTES] for i in range(0, len(tile), HASH_BYTES)]
 
 
-def _edge_paths(before: int, frontier: Sequence[bytes], leaves: Sequence[bytes]) -> list[list[bytes]]:
-    """Paths of `leaves`, appended to the tree of `before` leaves whose complete subtrees are `frontier`.
+def _levels(before: int, frontier: Sequence[bytes], leaves: Sequence[bytes]) -> list[_Level]:
+    """The tree above `leaves`, appended to that of `before` leaves whose complete subtrees are `frontier`.
 
-    Every node on the new leaves' way up is computed once; to the left of them stands only the old frontier.
+    Every node on the new leaves' way up is computed once; to the left of them stands only the old frontier. A lone
+    node rises as it is, so that the last level holds the root.
     """
     lefts = list(frontier)
     low, nodes = before, list(leaves)
     levels = []
-    while low or len(nodes) > 1:
+    while True:
         if low & 1:
             low -= 1
             nodes.insert(0, lefts.pop())
         levels.append((low, nodes))
-        odd = nodes[-1:] if len(nodes) % 2 else []
-        nodes = [node_hash(nodes[i], nodes[i + 1]) for i in range(0, len(nodes) - 1, 2)] + odd
+        if not low and len(nodes) == 1:
+            return levels
+        nodes = _parents(nodes)
         low >>= 1
-    paths: list[list[bytes]] = [[]]
+
+
+def _edge_paths(levels: Sequence[_Level], before: int, spell: Callable[[bytes], bytes]) -> list[bytes]:
+    """Paths of the leaves from `before` on, each spelt in one piece."""
+    if not levels:
+        return []
+    paths = [b""]
     first_above = 0
-    # From the root down: a child's path is its sibling, then its parent's path.
-    for low, nodes in reversed(levels):
-        above, paths = paths, []
-        for offset in range(len(nodes)):
-            sibling = offset ^ 1
-            path = above[((low + offset) >> 1) - first_above]
-            paths.append([nodes[sibling], *path] if sibling < len(nodes) else path)
+    # From the root down: a child's path is its sibling, then its parent's path; a lone node has its parent's.
+    for low, nodes in reversed(levels[:-1]):
+        above = paths[(low >> 1) - first_above :]
+        paths = []
+        for left in range(0, len(nodes) - 1, 2):
+            path = above[left >> 1]
+            paths += (spell(nodes[left + 1]) + path, spell(nodes[left]) + path)
+        if len(nodes) % 2:
+            paths.append(above[len(nodes) >> 1])
         first_above = low
-    return paths[before - levels[0][0] :] if levels else [[] for _ in leaves]
+    return paths[before - levels[0][0] :]

@@ -6,6 +6,7 @@ checkpoint, and compares the object with the one it sent.
 """
 
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -22,8 +23,16 @@ RECEIPT_BYTES_MAX = 128 * 1024
 
 _MAGIC = b"c2sp.org/tlog-proof@v1\n"
 _HEAD = re.compile(rb"c2sp\.org/tlog-proof@v1\nextra ([A-Za-z0-9+/]+={0,2})\nindex (0|[1-9][0-9]{0,15})\n")
+# A hash on a line of its own: `b2a_base64` ends every line itself.
+spell_node = binascii.b2a_base64
 _LEAF_TAG = tag("leaf")
 _RECORD_TAG = tag("record")
+
+
+def receipt_leaf(salt: bytes, record_bytes: bytes) -> bytes:
+    """Return the hash of the leaf for a record."""
+    sha256 = hashlib.sha256
+    return sha256(b"\x00" + _LEAF_TAG + sha256(_RECORD_TAG + salt + record_bytes).digest()).digest()
 
 
 def leaf_data(salt: bytes, record_bytes: bytes) -> bytes:
@@ -35,18 +44,13 @@ def encode_receipt(
     salt: bytes, record_bytes: bytes, index: int, path: Sequence[bytes], checkpoint_note: bytes
 ) -> bytes:
     """Return the receipt for leaf `index`; the path leads to the root in `checkpoint_note`."""
-    # `b2a_base64` ends every line itself.
-    return b"".join(
-        (
-            _MAGIC,
-            b"extra ",
-            binascii.b2a_base64(salt + record_bytes),
-            b"index %d\n" % index,
-            *map(binascii.b2a_base64, path),
-            b"\n",
-            checkpoint_note,
-        )
-    )
+    return assemble_receipt(salt, record_bytes, index, b"".join(map(spell_node, path)), checkpoint_note)
+
+
+def assemble_receipt(salt: bytes, record_bytes: bytes, index: int, spelt_path: bytes, checkpoint_note: bytes) -> bytes:
+    """Return the receipt whose path is at hand as `spell_node` writes its nodes."""
+    extra = binascii.b2a_base64(salt + record_bytes)
+    return b"".join((_MAGIC, b"extra ", extra, b"index %d\n" % index, spelt_path, b"\n", checkpoint_note))
 
 
 def verify_receipt(raw: bytes, *, object_sha256: bytes | None, gateways: Mapping[str, bytes], network: str) -> Receipt:

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from gateway.crypto.checkpoint import sign_checkpoint, verify_checkpoint
 from gateway.crypto.keys import SecretKey
-from gateway.crypto.merkle import TILE_WIDTH, RightEdge, Tile, leaf_hash
-from gateway.crypto.receipt import encode_receipt, leaf_data
+from gateway.crypto.merkle import TILE_WIDTH, RightEdge, Tile
+from gateway.crypto.receipt import assemble_receipt, receipt_leaf, spell_node
 from gateway.domain.errors import FormatError, LedgerError, TrustError
 from gateway.domain.receipt import Checkpoint
 
@@ -61,12 +61,12 @@ class Ledger:
     def extend(self, lines: Sequence[Line]) -> Extension:
         """Append `lines` and sign the new head. Show nothing of it before the transaction is durable."""
         first = self._edge.size
-        tiles = self._edge.append([leaf_hash(leaf_data(salt, record)) for salt, record in lines])
+        tiles = self._edge.append([receipt_leaf(salt, record) for salt, record in lines])
         checkpoint = sign_checkpoint(self.checkpoint.origin, self._edge.size, self._edge.root(), self._key)
         self.checkpoint = checkpoint
-        paths = self._edge.paths(first, len(lines))
+        paths = self._edge.paths(first, len(lines), spell_node)
         receipts = [
-            encode_receipt(salt, record, first + offset, paths[offset], checkpoint.note)
+            assemble_receipt(salt, record, first + offset, paths[offset], checkpoint.note)
             for offset, (salt, record) in enumerate(lines)
         ]
         return Extension(first=first, tiles=tiles, checkpoint=checkpoint, receipts=receipts)
@@ -90,7 +90,7 @@ def resume(
     """
     try:
         checkpoint = verify_checkpoint(note, origin, key.public)
-        leaves = [leaf_hash(leaf_data(salt, record)) for salt, record in newest]
+        leaves = [receipt_leaf(salt, record) for salt, record in newest]
         edge = RightEdge.restore(size, read_tile, leaves)
     except (FormatError, TrustError) as error:
         raise LedgerError(f"the ledger of `{origin}` cannot be continued ({error})") from error

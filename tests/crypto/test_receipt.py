@@ -83,7 +83,7 @@ def test_receipt_of_the_only_leaf_has_no_path() -> None:
     edge = RightEdge()
     edge.append(LEAVES[:1])
     note = sign_checkpoint(ORIGIN, 1, edge.root(), CHECKPOINT_KEY).note
-    raw = encode_receipt(SALT, RECORDS[0], 0, edge.paths(0, 1)[0], note)
+    raw = encode_receipt(SALT, RECORDS[0], 0, (), note)
 
     assert verify_receipt(raw, object_sha256=OBJECT, gateways=GATEWAYS, network=NETWORK).index == 0
 
