@@ -7,40 +7,31 @@ from gateway.store.interface import Acknowledge, AdmitMessage, AdmitStatement, W
 RECORD_SHARE_BYTES = 1_536
 
 
-def check(work: Work) -> None:
-    """Return if a caller may ask this.
+def weigh(work: Work) -> tuple[int, bool]:
+    """Return about how many bytes an item will occupy, and whether it is essential: for what is owed already.
+
+    A revocation stops messages, so nothing must stop it.
 
     Raises:
-        ValueError: it may not, whatever the store holds.
+        ValueError: a caller may not ask this, whatever the store holds.
     """
     if isinstance(work, AdmitMessage):
         _check_message(work)
-    elif isinstance(work, AdmitStatement) and work.against != work.statement.authority and work.decision.permitted:
-        raise ValueError("a statement shown by another authority cannot be permitted")
-
-
-def size_bytes(work: Work) -> int:
-    """Return about how many bytes an item will occupy."""
-    if isinstance(work, AdmitMessage):
-        return work.message.size_bytes + RECORD_SHARE_BYTES
-    if isinstance(work, AdmitStatement):
-        return len(work.statement.raw) + RECORD_SHARE_BYTES
+        return len(work.message.raw) + RECORD_SHARE_BYTES, False
     if isinstance(work, Acknowledge):
-        return len(work.raw) + sum(len(item.evidence) for item in work.items) + RECORD_SHARE_BYTES
-    return RECORD_SHARE_BYTES
-
-
-def is_essential(work: Work) -> bool:
-    """Tell whether an item is for what is owed already; a revocation stops messages, so nothing must stop it."""
+        return len(work.raw) + sum([len(item.evidence) for item in work.items]) + RECORD_SHARE_BYTES, True
     if isinstance(work, AdmitStatement):
-        return isinstance(work.statement.value, ConsentRevocation)
-    return not isinstance(work, AdmitMessage)
+        if work.against != work.statement.authority and work.decision.permitted:
+            raise ValueError("a statement shown by another authority cannot be permitted")
+        return len(work.statement.raw) + RECORD_SHARE_BYTES, isinstance(work.statement.value, ConsentRevocation)
+    return RECORD_SHARE_BYTES, True
 
 
 def _check_message(work: AdmitMessage) -> None:
-    if work.against != work.message.header.originator and work.decision.permitted:
+    permitted = not work.decision.reasons
+    if permitted and work.against != work.message.header.originator:
         raise ValueError("a message shown by another authority cannot be permitted")
-    if work.reused.permitted or (work.otherwise is not None and work.otherwise.permitted):
+    if not work.reused.reasons or (work.otherwise is not None and not work.otherwise.reasons):
         raise ValueError("`reused` and `otherwise` are refusals")
     if work.consents and work.otherwise is None:
         raise ValueError("a message that rests on consents needs `otherwise`")

@@ -10,7 +10,7 @@ when it is erased), which cost more than everything else that is stored for a me
 
 import fcntl
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gateway.domain.errors import LedgerError
@@ -24,6 +24,9 @@ VECTOR_MAX = 1_024
 
 _FREE, _USED = b"\x00", b"\x01"
 _ZEROS = bytes(SLOT_BYTES * PIECE_SLOTS)
+_PADDING = memoryview(_ZEROS)[:SLOT_BYTES]
+
+Buffer = bytes | memoryview
 
 
 def slots_of(length: int) -> int:
@@ -46,7 +49,9 @@ class SpoolFile:
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._slots = bytearray()
         self._next = 0
-        self._fresh: list[tuple[int, bytes, bytes]] = []
+        # Runs of bodies whose slots follow one another: where each begins, and the memory to write there.
+        self._fresh: list[tuple[int, list[Buffer]]] = []
+        self._fresh_end = -1
         self._ended: list[tuple[int, int]] = []
         stored = os.fstat(self._file).st_size
         for slot, length in live:
@@ -64,20 +69,25 @@ class SpoolFile:
 
     def add(self, body: bytes, wraps: bytes) -> int:
         """Return the slot where `body ‖ wraps` will lie once `write` has returned."""
-        count = slots_of(len(body) + len(wraps))
+        length = len(body) + len(wraps)
+        count = slots_of(length)
         slot = self._find(count)
         self._slots[slot : slot + count] = _USED * count
         self._next = slot + count
-        self._fresh.append((slot, body, wraps))
+        if slot != self._fresh_end or len(self._fresh[-1][1]) > VECTOR_MAX - 3:
+            self._fresh.append((slot, []))
+        self._fresh[-1][1].extend((body, wraps, _PADDING[: -length % SLOT_BYTES]))
+        self._fresh_end = slot + count
         return slot
 
     def write(self) -> None:
         """Make everything added durable. Call it before the transaction that refers to it commits."""
         if not self._fresh:
             return
-        for slot, parts in _runs(self._fresh):
+        for slot, parts in self._fresh:
             _write_all(self._file, parts, slot * SLOT_BYTES)
         self._fresh.clear()
+        self._fresh_end = -1
         os.fdatasync(self._file)
 
     def end(self, slot: int, length: int) -> None:
@@ -153,35 +163,20 @@ def read_body(file: int, slot: int, lengths: Sequence[int]) -> list[bytes]:
     return parts
 
 
-def _merged(bodies: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merged(bodies: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Bodies (slot, length) as runs of slots (first, end) that do not touch."""
-    runs: list[tuple[int, int]] = []
+    first = end = -1
     for slot, length in sorted(bodies):
-        end = slot + slots_of(length)
-        if runs and runs[-1][1] == slot:
-            runs[-1] = (runs[-1][0], end)
-        else:
-            runs.append((slot, end))
-    return runs
+        if slot != end:
+            if end > first:
+                yield first, end
+            first = slot
+        end = slot - (-length // SLOT_BYTES)
+    if end > first:
+        yield first, end
 
 
-def _runs(fresh: Sequence[tuple[int, bytes, bytes]]) -> Iterable[tuple[int, list[bytes]]]:
-    """Bodies whose slots follow one another, each padded to whole slots, as one run of memory to write."""
-    parts: list[bytes] = []
-    begin = end = -1
-    for slot, body, wraps in fresh:
-        length = len(body) + len(wraps)
-        if slot != end or len(parts) > VECTOR_MAX - 3:
-            if parts:
-                yield begin, parts
-            parts, begin = [], slot
-        parts += (body, wraps, _ZEROS[: -length % SLOT_BYTES])
-        end = slot + slots_of(length)
-    if parts:
-        yield begin, parts
-
-
-def _write_all(file: int, parts: Sequence[bytes], offset: int) -> None:
+def _write_all(file: int, parts: Sequence[Buffer], offset: int) -> None:
     written = os.pwritev(file, parts, offset)
     if written < sum(map(len, parts)):
         # The kernel stops short where the disk is full; the rest tells why.

@@ -18,7 +18,7 @@ from gateway.domain.errors import CapacityError, LedgerError
 from gateway.domain.facts import Facts
 from gateway.domain.receipt import Checkpoint
 from gateway.domain.session import Evidence
-from gateway.store.asked import check, is_essential, size_bytes
+from gateway.store.asked import weigh
 from gateway.store.interface import AdmitMessage, Committed, MessageStatus, Pending, Work
 from gateway.store.limits import StoreLimits
 from gateway.store.postgres.commit import Outcome
@@ -85,7 +85,7 @@ class PostgresStore:
             CapacityError: the queue or the spool is full, or the database is away; nothing was taken.
             LedgerError: the store has latched a failure, or was closed.
         """
-        check(work)
+        size_bytes, essential = weigh(work)
         self._refuse_if_failed()
         if (
             self._spooled >= self.limits.spooled_deliveries_max
@@ -93,7 +93,7 @@ class PostgresStore:
             and work.decision.permitted
         ):
             raise CapacityError("spooled deliveries", RETRY_SPOOL_S)
-        self._engine.writer.put(work, size_bytes(work), essential=is_essential(work))
+        self._engine.writer.put(work, size_bytes, essential=essential)
 
     def on_committed(self, report: Report) -> None:
         """Have `report` called on the event loop, once a batch, in the order of `put`."""

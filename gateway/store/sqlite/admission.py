@@ -93,7 +93,7 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
         _spool(batch, leaf, message)
         if message.header.kind in KINDS:
             batch.connection.executemany(NEW_EFFECT, effects_of(message.header, leaf))
-    return Result(leaf, permitted, duplicate=False, at_ms=at_ms)
+    return Result(leaf, permitted, False, at_ms)
 
 
 def _spool(batch: Batch, leaf: int, message: AuthenticMessage) -> None:
@@ -101,12 +101,17 @@ def _spool(batch: Batch, leaf: int, message: AuthenticMessage) -> None:
     header, body = message.header, message.envelope.c
     wraps = _pack(message.envelope.r)
     slot = batch.spool.add(body, wraps)
-    body_at = (slot, len(body), len(wraps))
-    owed_to = header.recipients[0].authority if len(header.recipients) == 1 else None
-    batch.memory.remember(message.header_sha256, Recent(leaf, header.originator, owed_to, slot, len(body) + len(wraps)))
+    body_bytes, wraps_bytes = len(body), len(wraps)
+    recipients = header.recipients
+    owed_to = recipients[0].authority if len(recipients) == 1 else None
+    recent = Recent(leaf, header.originator, owed_to, slot, body_bytes + wraps_bytes)
+    batch.memory.remember(message.header_sha256, recent)
     urgency, expires_at_ms = URGENCY[header.urgency], expiry(header)
-    for position, recipient in enumerate(header.recipients):
-        batch.deliveries.append((leaf, recipient.authority, position, urgency, expires_at_ms, *body_at))
+    batch.spooled += len(recipients)
+    for position, recipient in enumerate(recipients):
+        batch.deliveries.append(
+            (leaf, recipient.authority, position, urgency, expires_at_ms, slot, body_bytes, wraps_bytes)
+        )
 
 
 def effects_of(header: Header, leaf: int) -> list[tuple[bytes, str, str, int]]:

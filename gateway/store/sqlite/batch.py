@@ -139,6 +139,8 @@ class Batch:
         self.messages: list[Row] = []
         self.digests: list[Row] = []
         self.deliveries: list[Row] = []
+        # Deliveries that this transaction begins to owe.
+        self.spooled = 0
         self._entries: list[Row] = []
         self._ends: list[Row] = []
         self._evidence: list[Row] = []
@@ -197,12 +199,12 @@ def as_evidence(told: list[Told], receipt: bytes) -> tuple[tuple[str, Evidence],
             (
                 one.originator,
                 Evidence(
-                    sequence=one.sequence,
-                    header_sha256=one.header_sha256,
-                    kind=one.kind,
-                    recipient=one.recipient,
-                    outcome=one.outcome,
-                    body=receipt if one.body is None else one.body,
+                    one.sequence,
+                    one.header_sha256,
+                    one.kind,
+                    one.recipient,
+                    one.outcome,
+                    receipt if one.body is None else one.body,
                 ),
             )
             for one in told

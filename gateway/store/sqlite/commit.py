@@ -1,7 +1,8 @@
 """From a batch of work to rows, leaves, a signed head and receipts: what happens inside one transaction."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -29,10 +30,14 @@ CHECKPOINT = "INSERT INTO checkpoint (size, root, note) VALUES (?, ?, ?)"
 
 
 class Outcome(Struct, frozen=True):
-    """A batch that is about to be durable: one result an item, and the head to publish then (None: no new leaf)."""
+    """A batch that is about to be durable: one result an item, and the head to publish then (None: no new leaf).
+
+    `owed_more` is by how many the deliveries that are owed grow, or shrink.
+    """
 
     committed: list[Committed]
     checkpoint: Checkpoint | None
+    owed_more: int
 
 
 class Committer:
@@ -48,12 +53,13 @@ class Committer:
     def apply(self, connection: sqlite3.Connection, works: Sequence[Work]) -> Outcome:
         """Write everything that `works` mean; the caller makes new bodies durable, then commits."""
         batch = Batch(connection, self._ledger, self._recorder, self._memory, len(works))
-        results = [_step(batch, work) for work in works]
+        results = [_STEPS[type(work)](batch, work) for work in works]
         batch.flush()
         extension = self._extend(connection, batch)
         return Outcome(
             committed=[self._committed(result, extension) for result in results],
             checkpoint=extension.checkpoint if extension else None,
+            owed_more=batch.spooled - sum([result.ended for result in results]),
         )
 
     def _extend(self, connection: sqlite3.Connection, batch: Batch) -> Extension | None:
@@ -73,29 +79,16 @@ class Committer:
             receipt = extension.receipts[leaf - extension.first]
         else:
             receipt = self._receipts.of(leaf)
-        return Committed(
-            index=leaf,
-            receipt=receipt,
-            permitted=result.permitted,
-            duplicate=result.duplicate,
-            at_ms=result.at_ms,
-            evidence=as_evidence(result.told, receipt) if result.told else (),
-            ended=result.ended,
-        )
+        evidence = as_evidence(result.told, receipt) if result.told else ()
+        return Committed(leaf, receipt, result.permitted, result.duplicate, result.at_ms, evidence, result.ended)
 
 
-def _step(batch: Batch, work: Work) -> Result:
-    """Do one item; the two that come by the thousand stand first."""
-    match work:
-        case AdmitMessage():
-            return admit_message(batch, work)
-        case Acknowledge():
-            return acknowledge(batch, work)
-        case BookAttempt():
-            return book_attempt(batch, work)
-        case FailDelivery():
-            return fail_delivery(batch, work)
-        case AdmitStatement():
-            return admit_statement(batch, work)
-        case RecordEdition():
-            return record_edition(batch, work)
+# What is done for each kind of work.
+_STEPS: dict[type[Work], Callable[[Batch, Any], Result]] = {
+    AdmitMessage: admit_message,
+    AdmitStatement: admit_statement,
+    Acknowledge: acknowledge,
+    FailDelivery: fail_delivery,
+    BookAttempt: book_attempt,
+    RecordEdition: record_edition,
+}

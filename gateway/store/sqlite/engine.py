@@ -16,7 +16,7 @@ from gateway.domain.errors import CapacityError, ConfigurationError, LedgerError
 from gateway.domain.facts import Facts
 from gateway.domain.receipt import Checkpoint
 from gateway.domain.session import Evidence
-from gateway.store.asked import check, is_essential, size_bytes
+from gateway.store.asked import weigh
 from gateway.store.data_directory import claim
 from gateway.store.frozen import freeze, refuse_frozen
 from gateway.store.interface import AdmitMessage, Committed, MessageStatus, Pending, Work
@@ -109,14 +109,14 @@ class SqliteStore:
             CapacityError: queue, spool, write-ahead log or disk watermark; nothing was taken.
             LedgerError: the store has latched a failure.
         """
-        check(work)
+        size_bytes, essential = weigh(work)
         if (
             self._spooled >= self._limits.spooled_deliveries_max
             and isinstance(work, AdmitMessage)
             and work.decision.permitted
         ):
             raise CapacityError("spooled deliveries", RETRY_SPOOL_S)
-        self._writer.put(work, size_bytes(work), essential=is_essential(work))
+        self._writer.put(work, size_bytes, essential=essential)
 
     def on_committed(self, report: Report) -> None:
         """Have `report` called on the event loop, once a batch, in the order of `put`."""
@@ -250,13 +250,9 @@ class SqliteStore:
         # After the commit, and only then, may anybody see the head that covers it.
         if outcome.checkpoint is not None:
             self._checkpoint = outcome.checkpoint
-        batch = list(zip(works, outcome.committed, strict=True))
-        for work, done in batch:
-            self._spooled -= done.ended
-            if done.permitted and not done.duplicate and isinstance(work, AdmitMessage):
-                self._spooled += len(work.message.header.recipients)
+        self._spooled += outcome.owed_more
         if self._report is not None:
-            self._report(batch)
+            self._report(list(zip(works, outcome.committed, strict=True)))
 
     def _latched(self, failure: LedgerError) -> None:
         self._failed(failure)

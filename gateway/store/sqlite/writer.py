@@ -15,7 +15,6 @@ we stop, and whoever opens the file next finds out.
 import sqlite3
 import threading
 from asyncio import AbstractEventLoop, Future, Handle
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -93,7 +92,9 @@ class Writer(Generic[Work, Outcome]):
         self._loop = loop
         self._beside = beside
         self._apply_on_loop = apply_on_loop
-        self._queue: deque[tuple[Work, int]] = deque()
+        # What waits for its batch, and about how many bytes each will occupy.
+        self._queue: list[Work] = []
+        self._sizes: list[int] = []
         # To the thread: a batch to commit, True to copy the log back, None to end.
         self._tasks: SimpleQueue[_Batch[Work, Outcome] | bool | None] = SimpleQueue()
         self._free = True
@@ -131,12 +132,14 @@ class Writer(Generic[Work, Outcome]):
         factor = ESSENTIAL_FACTOR if essential else 1
         if self._items >= limits.queue_items_max * factor or self._bytes >= limits.queue_bytes_max * factor:
             raise CapacityError("queue of the store", RETRY_QUEUE_S)
-        if not essential:
+        queue = self._queue
+        if not essential and (not queue or self._disk_low or self._log_bytes > limits.wal_bytes_max):
+            # Once a batch, and for each item while there is something wrong.
             self._check_disk()
         self._items += 1
         self._bytes += size_bytes
-        queue = self._queue
-        queue.append((work, size_bytes))
+        queue.append(work)
+        self._sizes.append(size_bytes)
         if self._free and (self._next is None or len(queue) == limits.batch_items_max):
             self._schedule()
 
@@ -210,9 +213,9 @@ class Writer(Generic[Work, Outcome]):
             if self._stopping:
                 self._hand_over(None)
             return
-        taken = [queue.popleft() for _ in range(min(len(queue), self._limits.batch_items_max))]
-        size_bytes = sum(size for _, size in taken)
-        batch: _Batch[Work, Outcome] = _Batch([work for work, _ in taken], size_bytes, monotonic(), [])
+        items_max = self._limits.batch_items_max
+        batch: _Batch[Work, Outcome] = _Batch(queue[:items_max], sum(self._sizes[:items_max]), monotonic(), [])
+        del queue[:items_max], self._sizes[:items_max]
         if self._apply_on_loop:
             try:
                 self._write(batch)
