@@ -78,7 +78,9 @@ class Judge:
         self._rules = rules
         # Lanes are compiled from the rules we ship; other rules are asked one by one.
         self._lanes = Lanes(self.ground) if rules is RULES else None
+        # Of these every message may need one, and most need the same.
         self._permits = {name: self._decision(name, ()) for name in self.ground.agreements}
+        self._reused = {name: self._ended(name, "id-reused", "ACC-13") for name in self.ground.agreements}
 
     @staticmethod
     def references(header: Header) -> tuple[str, ...]:
@@ -95,7 +97,7 @@ class Judge:
             peer: who submitted it; None where no connection is judged.
             at_ms: the gateway's time.
         """
-        return self.decide_header(message.header, message.roles, facts, peer, at_ms)
+        return self._judge(message.header, message.roles, facts, peer, at_ms, "admission", None)
 
     def decide_header(
         self, header: Header, signer_roles: Sequence[str], facts: Facts, peer: Peer | None, at_ms: int
@@ -197,7 +199,7 @@ class Judge:
 
     def reused(self, agreement: str) -> Decision:
         """The originator has used this id for other bytes (P-03)."""
-        return self._ended(agreement, "id-reused", "ACC-13")
+        return self._reused.get(agreement) or self._ended(agreement, "id-reused", "ACC-13")
 
     def expired(self, agreement: str) -> Decision:
         """The message expired before its recipient had it."""

@@ -93,7 +93,8 @@ class Lanes:
             return False
         if profile.guarded and not self._accepted(header, profile, side, peer, at_ms):
             return False
-        if self._hindered(header, profile, side, () if answered else roles):
+        hindering = profile.experts_barred or profile.blocks
+        if hindering and self._hindered(header, profile, side, () if answered else roles):
             return False
         return answered or header.in_reply_to is None or self._answers(header, facts.sources.get(header.in_reply_to))
 

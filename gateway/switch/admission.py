@@ -23,7 +23,7 @@ from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse, St
 from gateway.switch.in_force import InForce
 
 # One verified root is remembered for each batch that a sender has under way.
-VERIFIED_ROOTS_MAX = 65_536
+VERIFIED_ROOTS_MAX = 4_096
 
 
 class Ticket(Struct, frozen=True):
@@ -65,18 +65,8 @@ class Admission:
             if header.consents and decision.permitted:
                 consents = tuple(ConsentUse(digest, uses) for digest, uses in judge.consent_uses(header, facts))
                 otherwise = judge.withdrawn(header.agreement)
-        self._store.put(
-            AdmitMessage(
-                message=message,
-                against=peer.authority,
-                decision=decision,
-                at_ms=at_ms,
-                consents=consents,
-                otherwise=otherwise,
-                reused=judge.reused(header.agreement),
-                token=ticket,
-            )
-        )
+        reused = judge.reused(header.agreement)
+        self._store.put(AdmitMessage(message, peer.authority, decision, at_ms, consents, otherwise, reused, ticket))
 
     def statement(self, raw: bytes, ticket: Ticket, in_force: InForce) -> None:
         """Open, judge and put one consent or revocation.

@@ -8,7 +8,7 @@ behind is therefore served from the spool alone until it has caught up: order ho
 Nothing here ends a delivery: only a recorded acknowledgement or failure does.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -146,7 +146,8 @@ class Deliveries:
         if len(fresh) > 1:
             fresh.sort(key=lambda item: (item.precedence, item.index))
         taken = 0
-        session = self._session(recipient, max(item.rank for item in fresh), any(item.hidden for item in fresh), None)
+        rank, hidden = max([item.rank for item in fresh]), True in [item.hidden for item in fresh]
+        session = self._session(recipient, rank, hidden, None)
         if session is not None:
             room = self._room(recipient, fresh)
             taken = session.deliver([item.delivery for item in fresh[:room]])
@@ -158,13 +159,15 @@ class Deliveries:
         if taken < len(fresh):
             self.missed(authority, fresh[taken].precedence, fresh[taken].index)
 
-    def ended(self, authority: str, header_digests: Iterable[bytes]) -> None:
+    def ended(self, authority: str, header_digests: Sequence[bytes]) -> None:
         """Forget deliveries whose acknowledgement or failure is recorded."""
         recipient = self._recipients.get(authority)
         if recipient is not None:
             for header_sha256 in header_digests:
                 recipient.forget(header_sha256)
-                recipient.overdue.pop(header_sha256, None)
+            if recipient.overdue:
+                for header_sha256 in header_digests:
+                    recipient.overdue.pop(header_sha256, None)
 
     def tick(self, now_ms: int) -> None:
         """Take back what nobody acknowledged in time, and serve whoever is behind."""

@@ -44,7 +44,7 @@ class Outcomes:
         if isinstance(work, AdmitMessage):
             self._admitted(work, done, deliveries, in_force)
         elif isinstance(work, Acknowledge):
-            self.ended.setdefault(work.recipient, []).extend(item.header_sha256 for item in work.items)
+            self.ended.setdefault(work.recipient, []).extend([item.header_sha256 for item in work.items])
             self.acknowledged += done.ended
         elif isinstance(work, FailDelivery) and isinstance(work.token, Pending):
             self.ended.setdefault(work.recipient, []).append(work.token.header_sha256)
@@ -57,13 +57,7 @@ class Outcomes:
             self.evidence.setdefault(originator, []).append(item)
 
     def _answer(self, ticket: Ticket, done: Committed) -> None:
-        answer = Answer(
-            number=ticket.number,
-            kind="receipt",
-            permitted=done.permitted,
-            body=done.receipt,
-            duplicate=done.duplicate,
-        )
+        answer = Answer(ticket.number, "receipt", done.permitted, done.receipt, "", "", 0, done.duplicate)
         key = id(ticket.session)
         entry = self.answers.get(key)
         if entry is None:
@@ -93,20 +87,9 @@ class Outcomes:
             if again or not deliveries.connected(recipient):
                 deliveries.missed(recipient, way.precedence, done.index)
                 continue
-            self.fresh.setdefault(recipient, []).append(
-                Fresh(
-                    index=done.index,
-                    precedence=way.precedence,
-                    rank=way.rank,
-                    hidden=way.hidden,
-                    delivery=Delivery(
-                        header_sha256=message.header_sha256,
-                        envelope=prune(message, recipient),
-                        receipt=done.receipt,
-                        attempt=1,
-                    ),
-                )
-            )
+            delivery = Delivery(message.header_sha256, prune(message, recipient), done.receipt, 1)
+            fresh = Fresh(done.index, way.precedence, way.rank, way.hidden, delivery)
+            self.fresh.setdefault(recipient, []).append(fresh)
 
 
 def sort(batch: Sequence[tuple[Work, Committed]], deliveries: Deliveries, in_force: InForce) -> Outcomes:

@@ -19,7 +19,6 @@ class Route(Struct, frozen=True):
     precedence: int
     rank: int
     hidden: bool
-    expires_at_ms: int
 
 
 _PRECEDENCE = {urgency: position for position, urgency in enumerate(URGENCIES)}
@@ -30,10 +29,6 @@ def route(header: Header) -> Route:
 
     Source: wire.md, "Header fields"; the label bounds every link it travels on (design section 5.3).
     """
-    return Route(
-        recipients=tuple(recipient.authority for recipient in header.recipients),
-        precedence=_PRECEDENCE[header.urgency],
-        rank=RANK[header.label.level],
-        hidden=header.label.confidential_fact,
-        expires_at_ms=header.expires_at_ms,
-    )
+    label = header.label
+    recipients = tuple([recipient.authority for recipient in header.recipients])
+    return Route(recipients, _PRECEDENCE[header.urgency], RANK[label.level], label.confidential_fact)

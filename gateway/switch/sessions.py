@@ -155,7 +155,7 @@ class Exchange:
                     batch_sha256=opened.batch_sha256,
                     signatures_sha256=opened.signatures_sha256,
                     raw=raw,
-                    items=tuple(AcknowledgedItem(*item) for item in opened.items),
+                    items=tuple([AcknowledgedItem(*item) for item in opened.items]),
                     edition=in_force.edition,
                     law_sha256=in_force.judge.law.sha256,
                     at_ms=self._clock(),
