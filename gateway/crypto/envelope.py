@@ -90,16 +90,6 @@ def authenticate(
     return message
 
 
-def signer_authority(subject: Envelope | AuthenticMessage, directory: Directory) -> str:
-    """Return the authority whose keys signed, which the link compares with its peer before any verification.
-
-    Raises:
-        SignatureError: a key is unknown, or the keys belong to several authorities.
-    """
-    envelope = subject.envelope if isinstance(subject, AuthenticMessage) else subject
-    return listed_signers(envelope, directory)[0].authority.id
-
-
 def listed_signers(envelope: Envelope, directory: Directory) -> tuple[ListedKey, ...]:
     """Return the keys named in `s`, in order; they belong to one authority and may sign headers.
 
