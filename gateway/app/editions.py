@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from gateway.crypto import canonical
 from gateway.crypto.digests import decode_base64url, encode_base64url, sha256
+from gateway.crypto.edition import decode_edition
 from gateway.crypto.trust import SIGNED_EDITION_BYTES_MAX, SignedEdition
 from gateway.domain.directory import Edition, KeySet
 from gateway.domain.errors import ConfigurationError, FormatError
@@ -36,7 +36,7 @@ def read_unverified(raw: bytes) -> Unverified:
         FormatError: it is no edition.
     """
     file = _decode(raw)
-    edition = canonical.decode(file.h, Edition)
+    edition = decode_edition(file.h)
     signers = tuple(encode_base64url(signature.k) for signature in file.s)
     return Unverified(edition, encode_base64url(sha256(file.h)), signers, raw)
 
@@ -48,7 +48,7 @@ def signed_by_its_own(raw: bytes) -> bytes:
         FormatError: it is no edition.
     """
     file = _decode(raw)
-    own = {decode_base64url(entry.kid) for entry in canonical.decode(file.h, Edition).key_set.keys}
+    own = {decode_base64url(entry.kid) for entry in decode_edition(file.h).key_set.keys}
     return msgspec.msgpack.encode(SignedEdition(file.t, file.h, tuple(entry for entry in file.s if entry.k in own)))
 
 

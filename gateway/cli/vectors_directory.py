@@ -176,12 +176,18 @@ def _contents() -> list[Vector]:
         _refused(
             "edition-checkpoint-kid", "A checkpoint key under another kid.", pack(small(gateways=(gateway,)), A, B)
         ),
+        _refused("edition-relay-link", "A kind of link that nothing checks.", _relayed()),
         _refused(
             "edition-trailing-space",
             "A space after the edition, signed with it.",
             signed("directory", canonical.encode(small()) + b" ", A, B),
         ),
     ]
+
+
+def _relayed() -> bytes:
+    """Edition 7 in which one endpoint is a relay."""
+    return signed("directory", canonical.encode(edition()).replace(b'"link":"endpoint"', b'"link":"relay"', 1), A, B)
 
 
 def _shared_key() -> bytes:

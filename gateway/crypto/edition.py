@@ -10,9 +10,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gateway.crypto import canonical
 from gateway.crypto.digests import decode_base64url, encode_base64url, key_id
 from gateway.crypto.keys import check_public
 from gateway.domain.directory import (
+    RELAY_REMEDY,
     Adherence,
     Authority,
     Channel,
@@ -30,6 +32,8 @@ from gateway.domain.errors import FormatError, TrustError
 AUTHORITY_ROLES = frozenset({"message", "seal", "signatory", "consent", "acknowledgement", "wrap"})
 WITNESS_ROLES = frozenset({"checkpoint"})
 DIRECTORY_ROLES = frozenset({"directory"})
+# Strings of canonical JSON hold no quote, so these bytes are there if, and only if, an endpoint is listed so.
+_RELAY = b'"link":"relay"'
 
 
 def _kid(entry: KeyEntry) -> str:
@@ -58,6 +62,17 @@ def _adherence(entry: Adherence) -> tuple[str, str]:
 
 def _channel(entry: Channel) -> tuple[str, tuple[str, str], str]:
     return entry.agreement, entry.between, entry.basis
+
+
+def decode_edition(raw: bytes) -> Edition:
+    """Return the edition in `raw`, canonical JSON; nothing in it is checked yet.
+
+    Raises:
+        FormatError: it is no edition, or lists a relay link.
+    """
+    if _RELAY in raw:
+        raise FormatError(f"the edition lists an endpoint as `relay`: relay links are not in use, {RELAY_REMEDY}")
+    return canonical.decode(raw, Edition)
 
 
 def in_one_order(edition: Edition) -> Edition:

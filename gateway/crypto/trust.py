@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from gateway.crypto import canonical
 from gateway.crypto.digests import decode_base64url, encode_base64url, pae, payload_type, sha256
-from gateway.crypto.edition import check_edition, check_key_set, in_one_order
+from gateway.crypto.edition import check_edition, check_key_set, decode_edition, in_one_order
 from gateway.crypto.grants import check_grants_keys, verify_grants
 from gateway.crypto.keys import SecretKey, sign, verify
 from gateway.domain.directory import (
@@ -55,7 +55,7 @@ def sign_edition(edition: Edition, keys: Sequence[SecretKey]) -> bytes:
         SignatureError: a key has not the role `directory`.
     """
     h = canonical.encode(in_one_order(edition))
-    canonical.decode(h, Edition)
+    decode_edition(h)
     return canonical.pack(SignedEdition(_DIRECTORY, h, _sign_all(h, keys)))
 
 
@@ -107,7 +107,7 @@ def verify_edition(
         old_set = pinned if previous is None else previous.edition.key_set
         check_key_set(old_set)
         _check_threshold(signed, old_set, at_ms, "pinned" if previous is None else "present")
-        edition = canonical.decode(signed.h, Edition)
+        edition = decode_edition(signed.h)
         # The first check has shown that the old keys agree to whatever the edition says, its new key set included.
         keys = check_edition(edition, {} if previous is None else previous.keys)
         if edition.key_set != old_set:

@@ -28,7 +28,9 @@ from gateway.domain.names import (
 EDITION_BYTES_MAX = 8 * 1024 * 1024
 
 PartyClass = Literal["state", "un-body", "global", "regional", "national-authority", "private"]
-LinkKind = Literal["endpoint", "broker", "relay"]
+# No `relay`: nothing reads the relay object of wire.md, and what nothing checks is not listed (ADR 0005).
+LinkKind = Literal["endpoint", "broker"]
+RELAY_REMEDY = "list it as `endpoint` under its own authority, or as `broker` if it comes through an MQTT broker"
 KeyStatus = Literal["active", "superseded", "compromised"]
 Unit = Literal["core", "non-core", "specialised", "organisation"]
 # What an authority is in INTERPOL's terms (CA-28); `unclassified` is refused wherever a class is asked for.

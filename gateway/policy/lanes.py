@@ -162,7 +162,7 @@ class Lanes:
             header.agreement,
             header.kind,
             header.label.personal_data,
-            peer and (peer.spki_sha256, peer.authority, peer.link),
+            peer and (peer.spki_sha256, peer.authority),
             at_ms // DAY_MS,
         )
         found = self._let_in.get(key)

@@ -131,7 +131,7 @@ notified_on = 2020-03-10
 # [[endpoints]]
 # authority = "cz-police"
 # spki_sha256 = "..."
-# link = "endpoint"          # endpoint, broker, relay
+# link = "endpoint"          # endpoint, broker
 # clearance = "restricted"   # the most that may travel on this link; left out: the authority's own
 # security_profile = "general-secretariat"   # what it was attested to meet, and when (CA-29)
 # attested_on = 2026-01-31

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import inspect
 
+from gateway.domain.directory import RELAY_REMEDY
 from gateway.domain.errors import ConfigurationError
 
 PREFIX = "ACCORD__"
@@ -229,4 +230,6 @@ def _explained(error: msgspec.ValidationError, path: str, origins: Mapping[str, 
     if missing != text:
         key = f"{key}.{missing.strip('`')}".lstrip(".")
         return ConfigurationError(f"{origin}: key `{key}` is missing", "add it; config/gateway.toml explains every key")
+    if text == "Invalid enum value 'relay'":
+        return ConfigurationError(f"{origin}: key `{key}`: relay links are not in use", RELAY_REMEDY)
     return ConfigurationError(f"{origin}: key `{key}`: {text[0].lower()}{text[1:]}", "correct the value")

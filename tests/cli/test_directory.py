@@ -187,3 +187,14 @@ def test_private_directory_key_open_to_others_is_refused(desk: Desk) -> None:
 
     assert result.exit_code == 78
     assert "others can read it" in said(result)
+
+
+def test_relay_link_is_not_built_and_the_remedy_is_told(desk: Desk) -> None:
+    """Nothing reads the relay object of wire.md: the word is refused before an edition is made (ADR 0005)."""
+    desk.append(f'\n[[endpoints]]\nauthority = "caricc"\nspki_sha256 = "{"A" * 43}"\nlink = "relay"\n')
+    result = desk.build()
+
+    assert result.exit_code == 78
+    assert ".link`: relay links are not in use" in said(result)
+    assert "list it as `endpoint` under its own authority, or as `broker`" in said(result)
+    assert not desk.edition(2).exists()

@@ -115,9 +115,9 @@ def test_threat_E22_unsound_edition_is_refused_whoever_signed_it(name: str) -> N
         check_edition(unsound, {})
 
 
-def verified(said: Edition) -> None:
+def verified(said: Edition | bytes) -> None:
     """Verify an edition exactly as it stands, under all directory keys."""
-    h = canonical.encode(said)
+    h = said if isinstance(said, bytes) else canonical.encode(said)
     signatures = tuple(Signature(key.kid, sign(key, pae(payload_type("directory"), h))) for key in DIRECTORY_KEYS)
     raw = msgspec.msgpack.encode(SignedEdition(payload_type("directory"), h, signatures))
     settings: dict[str, Any] = {"previous": None, "grants_public": None, "grants_number_min": 0, "at_ms": AT_MS}
@@ -142,6 +142,16 @@ def test_edition_has_one_order(name: str) -> None:
 
     with pytest.raises(TrustError, match="one order"):
         verified(replace(sound, **UNSORTED[name]))
+
+
+def test_relay_link_is_refused_with_the_remedy() -> None:
+    """wire.md's relay object is not built: a link that nothing checks is not listed, whoever signed it (ADR 0005)."""
+    sound = canonical.encode(in_one_order(FIRST))
+    relayed = sound.replace(b'"link":"endpoint"', b'"link":"relay"', 1)
+    verified(sound)
+
+    with pytest.raises(TrustError, match="relay links are not in use, list it as `endpoint`"):
+        verified(relayed)
 
 
 def test_known_keys_are_not_tried_again() -> None:

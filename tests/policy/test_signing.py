@@ -1,5 +1,6 @@
 """Second signatures, channels and endpoints: what no single pair of tellings shows."""
 
+import pytest
 from msgspec.structs import replace
 
 from gateway.domain.directory import Channel, Signatory
@@ -19,11 +20,11 @@ from tests.policy.world import (
     SEAL,
     SIGNATORIES,
     codes,
-    digest,
     directory,
     header,
     judge,
     law,
+    peer,
     recipients,
     roles,
 )
@@ -128,15 +129,14 @@ def _over(told: Told, connection: Peer | None) -> set[str]:
     return codes(by.decide_header(told.header, roles(told.header), NO_FACTS, connection, NOW))
 
 
-def test_endpoint_is_judged_where_it_is_connected() -> None:
-    """CA-29: no connection, no judgement; a relaying gateway judged its own; a foreign certificate is not attested."""
+@pytest.mark.parametrize("link", ["endpoint", "broker", "relay"])
+def test_endpoint_is_judged_where_it_is_connected(link: str) -> None:
+    """CA-29: no connection, no judgement; no kind of link, known or not, exempts a certificate that is not attested."""
     stale = attested("2025-01-01")
-    own = Peer("caricc", digest("caricc"), "endpoint", 4)
 
-    assert _over(stale, own) == {"security-profile"}
+    assert _over(stale, peer("caricc", link=link)) == {"security-profile"}
     assert _over(stale, None) == set()
-    assert _over(query(), Peer("caricc", "x", "relay", 4)) == set()
-    assert _over(query(), Peer("caricc", "x", "endpoint", 4)) == {"security-profile"}
+    assert _over(query(), replace(peer("caricc", link=link), spki_sha256="x")) == {"security-profile"}
 
 
 def test_private_authority_is_denied_whatever_its_party() -> None:

@@ -222,7 +222,7 @@ def odd_secrecy(rng: Random, draft: Draft) -> None:
 
 
 def odd_peer(rng: Random, draft: Draft) -> None:
-    """Another connection: a relay, a broker, somebody else's, or one that may carry less."""
+    """Another connection: a broker, somebody else's, or one that may carry less."""
     name = rng.choice((draft.originator, rng.choice(NAMES)))
     name = name if name in PARTY_OF else "cz-police"
     draft.peer = PEERS[name, rng.choice(LINKS), rng.choice((0, 1, 2, 4))]

@@ -16,8 +16,8 @@ def acc_02(case: Case) -> bool:
 
 
 def acc_03(case: Case) -> bool:
-    """The connection is the originator's own, or a gateway's relay."""
-    return case.peer.authority != case.header.originator and case.peer.link != "relay"
+    """The connection is the originator's own."""
+    return case.peer.authority != case.header.originator
 
 
 def acc_04(case: Case) -> bool:

@@ -97,7 +97,7 @@ AUTHORITIES: tuple[tuple[str, str, Unit, Level, EntityClass], ...] = (
 PARTY_OF = {name: party for name, party, _, _, _ in AUTHORITIES}
 UNIT_OF = {name: unit for name, _, unit, _, _ in AUTHORITIES}
 OFFICES: tuple[Office, ...] = ("head", "deputy", "head-of-specialised", "authorised", "expert")
-LINKS: tuple[LinkKind, ...] = ("endpoint", "broker", "relay")
+LINKS: tuple[LinkKind, ...] = ("endpoint", "broker")
 
 
 def key_entry(name: str, role: Role, *more: str) -> KeyEntry:
@@ -133,7 +133,7 @@ def authority(name: str, party: str, unit: Unit, clearance: Level, entity: Entit
         keys=keys_of(name),
         endpoints=tuple(
             EndpointEntry(spki_sha256=digest(name, link), link=link, clearance=clearance, revoked=False)
-            for link in ("endpoint", "broker", "relay")
+            for link in LINKS
         ),
         revoked=False,
         entity=entity,

@@ -30,9 +30,9 @@ def authorities_listed(case: Case) -> Findings:
 
 
 def link_is_originators(case: Case) -> Findings:
-    """ACC-03: the connection is the originator's own, or another gateway's (threat E3)."""
+    """ACC-03: the connection is the originator's own (threat E3)."""
     peer = case.peer
-    if peer is not None and peer.link != "relay" and peer.authority != case.header.originator:
+    if peer is not None and peer.authority != case.header.originator:
         yield demand("originator-mismatch", "ACC-03", peer.authority)
 
 

@@ -43,12 +43,9 @@ def acceptable(clause: Acceptable, case: Case) -> Findings:
 
 
 def profile_fault(clause: SecurityProfile, ground: Ground, peer: Peer, at_ms: int) -> str | None:
-    """Return what is wrong with the security profile of a connection's endpoint, or None.
-
-    A gateway that relays for others is no endpoint: its peers were judged where they are connected.
-    """
+    """Return what is wrong with the security profile of a connection's endpoint, or None."""
     authority = ground.authority(peer.authority)
-    if peer.link == "relay" or authority is None or (clause.parties and authority.party not in clause.parties):
+    if authority is None or (clause.parties and authority.party not in clause.parties):
         return None
     found = ground.directory.endpoints.get(peer.spki_sha256)
     if found is None or found[1].security_profile != clause.profile or found[1].attested_on is None:

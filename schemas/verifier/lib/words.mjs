@@ -191,7 +191,7 @@ const authority = object({
   keys: list(keyEntry, 0, 4096),
   endpoints: list(
     object({
-      spki_sha256: digest, link: oneOf("endpoint", "broker", "relay"), clearance: level, revoked: boolean,
+      spki_sha256: digest, link: oneOf("endpoint", "broker"), clearance: level, revoked: boolean,
       security_profile: nullable(code), attested_on: nullable(day),
     }),
     0, 4096,
