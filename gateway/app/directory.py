@@ -17,7 +17,8 @@ from gateway.app.editions import (
     signed_by_its_own,
 )
 from gateway.crypto.digests import decode_base64url
-from gateway.crypto.edition import check_edition, in_one_order
+from gateway.crypto.edition import check_edition
+from gateway.crypto.edition_lists import in_one_order
 from gateway.crypto.trust import verify_edition
 from gateway.domain.directory import Directory, Edition, KeySet, LawEntry, SignedGrants
 from gateway.domain.errors import ConfigurationError, TrustError

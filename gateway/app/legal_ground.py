@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.app.directory import read_law_folder, self_consistent
-from gateway.crypto.edition import in_one_order
+from gateway.crypto.edition_lists import in_one_order
 from gateway.domain.directory import Directory, LawEntry
 from gateway.domain.errors import ConfigurationError
 from gateway.policy.consistency import refuse_contradictions

@@ -16,6 +16,7 @@ from gateway.cli import (
     vectors_envelopes,
     vectors_keys,
     vectors_ledger,
+    vectors_lists,
     vectors_signatures,
     vectors_spellings,
     vectors_statements,
@@ -33,6 +34,7 @@ _FILES = {
     "statements.json": vectors_statements,
     "acknowledgements.json": vectors_acknowledgements,
     "directory.json": vectors_directory,
+    "lists.json": vectors_lists,
     "ledger.json": vectors_ledger,
     "cross.json": vectors_cross,
 }

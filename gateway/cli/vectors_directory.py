@@ -6,10 +6,12 @@ from gateway.cli.vectors_federation import (
     AT_MS,
     DAY_MS,
     GRANTS,
+    NETWORK,
     digest_text,
     edition,
     edition_raw,
     entry,
+    key,
     key_set,
     signed,
     signed_grants,
@@ -18,9 +20,10 @@ from gateway.cli.vectors_federation import (
 from gateway.cli.vectors_keys import weak_points
 from gateway.cli.vectors_verdict import Class, Given, Vector, accepted, refused
 from gateway.crypto import canonical
-from gateway.crypto.digests import encode_base64url, key_id, sha256
-from gateway.crypto.edition import in_one_order
-from gateway.domain.directory import Edition, KeyEntry, KeySet
+from gateway.crypto.digests import encode_base64url, key_id, pae, payload_type, sha256
+from gateway.crypto.edition_lists import in_one_order
+from gateway.crypto.keys import sign
+from gateway.domain.directory import Edition, GrantsKey, GrantsSuccession, KeyEntry, KeySet, SignedGrants
 
 ABOUT = "Editions of the directory: who must have signed, what may follow what, and whose grants count."
 A, B, C, D = "directory a", "directory b", "directory c", "directory d"
@@ -167,11 +170,19 @@ def _contents() -> list[Vector]:
         listed = replace(entry("stranger message"), kid=kid, public=encode_base64url(public))
         if len(public) == 32:
             vectors.append(_refused(f"edition-key-{name}", about, _listing(listed)))
-    wrong_kid = replace(entry("stranger message"), kid=entry("kz-mvd message").kid)
+    stranger = entry("stranger message")
+    wrong_kid = replace(stranger, kid=entry("kz-mvd message").kid)
+    never = replace(stranger, not_after_ms=stranger.not_before_ms)
+    undated = replace(stranger, status="compromised")
+    witness = small(witnesses=(stranger,))
     gateway = replace(small().gateways[0], checkpoint_key=entry("checkpoint stranger").kid)
     return [
         *vectors,
         _refused("edition-kid-of-another-key", "A kid that is not its key's.", _listing(wrong_kid)),
+        _refused("edition-key-never-in-force", "A key whose time ends when it begins.", _listing(never)),
+        _refused("edition-key-compromised-undated", "A compromised key, and not since when.", _listing(undated)),
+        _refused("edition-witness-of-another-role", "A witness whose key signs messages.", pack(witness, A, B)),
+        _refused("edition-certificate-of-two", "One certificate of two authorities.", _shared_certificate()),
         _refused("edition-key-of-two", "One key of two authorities.", _shared_key()),
         _refused(
             "edition-checkpoint-kid", "A checkpoint key under another kid.", pack(small(gateways=(gateway,)), A, B)
@@ -185,6 +196,11 @@ def _contents() -> list[Vector]:
     ]
 
 
+def _shared_certificate() -> bytes:
+    first, second, *_ = (replace(each, keys=()) for each in edition().authorities)
+    return pack(replace(edition(), authorities=(first, replace(second, endpoints=first.endpoints))), A, B)
+
+
 def _relayed() -> bytes:
     """Edition 7 in which one endpoint is a relay."""
     return signed("directory", canonical.encode(edition()).replace(b'"link":"endpoint"', b'"link":"relay"', 1), A, B)
@@ -196,11 +212,22 @@ def _shared_key() -> bytes:
     return pack(replace(edition(), authorities=both), A, B)
 
 
+def _weak_grants() -> SignedGrants:
+    """Grants under the identity as key, which the pinned key named, with the signature that holds for every text."""
+    public, forgery = b"\x01" + bytes(31), b"\x01" + bytes(63)
+    text = encode_base64url(public)
+    said = pae(payload_type("grants-key"), canonical.encode(GrantsKey(1, NETWORK, text)))
+    named = GrantsSuccession(text, encode_base64url(sign(key("grants"), said)))
+    k, g = encode_base64url(key_id("grants", public)), encode_base64url(forgery)
+    return replace(signed_grants(GRANTS), k=k, g=g, successions=(named,))
+
+
 def _grants_keys() -> list[Vector]:
     new = "grants stranger"
     followed = small(grants=replace(signed_grants(GRANTS, new), successions=succeeded("grants", new)))
     of_itself = small(grants=replace(signed_grants(GRANTS, new), successions=succeeded(new, new)))
     other = small(grants=replace(signed_grants(GRANTS, new), successions=succeeded("grants", new, "grants")))
+    weak = small(grants=_weak_grants())
     foreign = succeeded("grants", new, network="accord-other")
     elsewhere = small(grants=replace(signed_grants(GRANTS, new), successions=foreign))
     ahead = small(grants=replace(signed_grants(GRANTS), successions=succeeded("grants", new)))
@@ -209,6 +236,7 @@ def _grants_keys() -> list[Vector]:
         _ok("grants-key-followed", "Signed by the key that the pinned one named.", followed, pack(followed, A, B)),
         _refused("grants-key-of-itself", "A key that named itself.", pack(of_itself, A, B)),
         _refused("grants-key-of-another-type", "The succession is signed as grants.", pack(other, A, B)),
+        _refused("grants-key-weak", "A successor of small order.", pack(weak, A, B)),
         _refused("grants-key-other-network", "A succession of another network.", pack(elsewhere, A, B)),
         _refused("grants-key-left-behind", "Signed by the key that was followed.", pack(ahead, A, B)),
         _refused(
@@ -227,6 +255,8 @@ def _grants() -> list[Vector]:
     honest = signed_grants(GRANTS)
     forged = replace(honest, h=encode_base64url(canonical.encode(replace(GRANTS, grants=(raised,)))))
     foreign = small(grants=signed_grants(replace(GRANTS, network="accord-other")))
+    long = replace(GRANTS, grants=(replace(GRANTS.grants[0], expires_at_ms=GRANTS.not_after_ms + 1),))
+    other = following(grants=signed_grants(replace(GRANTS, grants=())))
     return [
         _refused(
             "grants-central-key-swapped",
@@ -235,6 +265,10 @@ def _grants() -> list[Vector]:
         ),
         _refused("grants-by-the-directory", "Grants under a directory key.", pack(by_directory, A, B)),
         _refused("grants-raised", "A level raised after signing.", pack(small(grants=forged), A, B)),
+        _refused(
+            "grants-outlived", "A grant that outlives its document.", pack(small(grants=signed_grants(long)), A, B)
+        ),
+        _refused("grants-two-of-one-number", "Another document 3: an alarm.", pack(other, A, B), previous=BEFORE),
         _refused("grants-other-network", "Grants of another network.", pack(foreign, A, B)),
         _refused(
             "grants-older-than-seen", "Number 3, where 4 has been seen.", pack(small(), A, B), grants_number_min=4

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gateway.crypto import canonical
 from gateway.crypto.digests import encode_base64url, pae, payload_type
-from gateway.crypto.edition import in_one_order
+from gateway.crypto.edition_lists import in_one_order
 from gateway.crypto.keys import SecretKey, from_private, sign
 from gateway.domain.directory import (
     Authority,
@@ -88,6 +88,8 @@ KEYS: tuple[TestKey, ...] = (
     TestKey("grants stranger", None, "grants"),
     TestKey("checkpoint", None, "checkpoint"),
     TestKey("checkpoint stranger", None, "checkpoint"),
+    TestKey("witness a", None, "checkpoint"),
+    TestKey("witness b", None, "checkpoint"),
     # In no directory: somebody who made keys for himself.
     TestKey("stranger message", None, "message"),
 )

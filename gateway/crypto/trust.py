@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 
 from gateway.crypto import canonical
 from gateway.crypto.digests import decode_base64url, encode_base64url, pae, payload_type, sha256
-from gateway.crypto.edition import check_edition, check_key_set, decode_edition, in_one_order
+from gateway.crypto.edition import check_edition, check_key_set, decode_edition
+from gateway.crypto.edition_lists import in_one_order
 from gateway.crypto.grants import check_grants_keys, verify_grants
 from gateway.crypto.keys import SecretKey, sign, verify
 from gateway.domain.directory import (

@@ -1,5 +1,6 @@
 """The edition that a `directory.toml` says: every reference resolved, every list in its one order."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from msgspec import structs
@@ -138,7 +139,7 @@ def _authority(source: DirectorySource, entry: AuthoritySource) -> Authority:
         mandate=Mandate(**{name: _sorted(codes) for name, codes in structs.asdict(entry.mandate).items()}),
         clearance=entry.clearance,
         suite_min=entry.suite_min,
-        languages=tuple(sorted(entry.languages)),
+        languages=entry.languages,
         keys=tuple(sorted(keys, key=lambda key: key.kid)),
         endpoints=tuple(sorted(endpoints, key=lambda endpoint: endpoint.spki_sha256)),
         revoked=any(found.authority == entry.id for found in revocations),
@@ -195,18 +196,31 @@ def _check_references(source: DirectorySource, law: tuple[LawEntry, ...]) -> Non
     authorities = {entry.id for entry in source.authorities}
     agreements = {entry.agreement for entry in law}
     known = {"party": parties, "authority": authorities, "agreement": agreements}
+    for place, word, name in _named(source):
+        if name not in known[word]:
+            raise ConfigurationError(
+                f"directory.toml: `{place}`: there is no {word} `{name}`", f"known: {', '.join(sorted(known[word]))}"
+            )
+    _refuse_doubles(source)
+    _refuse_strays(source)
+
+
+def _named(source: DirectorySource) -> Iterator[tuple[str, str, str]]:
+    """Yield every place that names a party, an authority or an agreement, which of the three, and the name."""
     tables = ("authorities", "keys", "endpoints", "adherences", "channels", "revocations", "signatories", "blocks")
     for table in tables:
         for number, entry in enumerate(getattr(source, table)):
-            for word, names in known.items():
+            for word in ("party", "authority", "agreement"):
                 name = getattr(entry, word, None)
-                if name is not None and name not in names:
-                    raise ConfigurationError(
-                        f"directory.toml: `{table}[{number}].{word}`: there is no {word} `{name}`",
-                        f"known: {', '.join(sorted(names))}",
-                    )
-    _refuse_doubles(source)
-    _refuse_strays(source)
+                if name is not None:
+                    yield f"{table}[{number}].{word}", word, name
+    for number, adherence in enumerate(source.adherences):
+        for place, each in enumerate(adherence.consented):
+            yield f"adherences[{number}].consented[{place}].party", "party", each.party
+    for number, signatory in enumerate(source.signatories):
+        yield from ((f"signatories[{number}].towards", "authority", name) for name in signatory.towards)
+    for number, block in enumerate(source.blocks):
+        yield from ((f"blocks[{number}].parties", "party", name) for name in block.parties)
 
 
 def _refuse_doubles(source: DirectorySource) -> None:

@@ -10,7 +10,7 @@ from gateway.app.directory import Desk as Office
 from gateway.app.directory import read_grants, read_law_folder
 from gateway.app.trusted import TrustedDirectory, would_accept
 from gateway.cli.directory_changes import read_directory_keys
-from gateway.crypto.edition import in_one_order
+from gateway.crypto.edition_lists import in_one_order
 from gateway.crypto.trust import sign_edition
 from gateway.domain.directory import LawEntry
 from gateway.domain.errors import ConfigurationError, TrustError

@@ -1,12 +1,19 @@
 """`accord directory`: from the source to an edition that k of n keys signed, and what is refused on the way."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from gateway.app.editions import read_unverified
 from tests.cli.demo_folder import Desk, call, said
+
+ADHERENCE = '\n[[adherences]]\nagreement = "cis-2001"\nparty = "CZ"\n'
+SIGNATORY = f'\n[[signatories]]\nauthority = "caricc"\nkey = "{"A" * 22}"\noffice = "head"\n'
+BLOCK = '\n[[blocks]]\nparty = "CZ"\nlaw = "a law"\ndirections = ["send"]\n'
+LISTS = "kinds = []\nsubjects = []\npurposes = []\ncategories = []\n"
 
 
 def test_edition_follows_the_one_before(desk: Desk) -> None:
@@ -168,6 +175,12 @@ def test_revocation_of_nothing_is_refused_and_leaves_no_trace(desk: Desk, words:
         ('\n[[revocations]]\nkey = "AAAAAAAAAAAAAAAAAAAAAA"\nauthority = "caricc"\n', "must name one of"),
         ('\n[[revocations]]\nstatus = "superseded"\n', "must name one of"),
         ('\n[[authorities]]\nid = "x-police"\nparty = "CZ"\ntitle = "X"\nclearance = "very"\n', "clearance"),
+        (
+            f'{ADHERENCE}consented = [{{ party = "XX", received_on = 2024-01-01 }}]\n',
+            "consented[0].party`: there is",
+        ),
+        (f'{SIGNATORY}towards = ["nobody"]\n', "].towards`: there is no authority `nobody`"),
+        (f'{BLOCK}{LISTS}parties = ["XX"]\n', "blocks[0].parties`: there is no party `XX`"),
     ],
 )
 def test_source_that_contradicts_itself_is_refused(desk: Desk, text: str, what: str) -> None:
@@ -198,3 +211,17 @@ def test_relay_link_is_not_built_and_the_remedy_is_told(desk: Desk) -> None:
     assert ".link`: relay links are not in use" in said(result)
     assert "list it as `endpoint` under its own authority, or as `broker`" in said(result)
     assert not desk.edition(2).exists()
+
+
+def test_lists_are_sorted_and_languages_stay_as_written(desk: Desk) -> None:
+    """A keeper writes lists in any order and the edition has one; the order of languages is a preference (ADR 0005)."""
+    lists = 'kinds = ["reply", "request"]\nsubjects = []\npurposes = []\ncategories = []\nparties = ["KZ", "AM"]\n'
+    desk.append(f'\n[[blocks]]\nparty = "CZ"\nlaw = "a law"\ndirections = ["send", "receive"]\n{lists}')
+    text = desk.source.read_text()
+    desk.source.write_text(re.sub(r"(?m)^languages = .*$", 'languages = ["ru", "en"]', text))
+    built = desk.build()
+
+    assert built.exit_code == 0, said(built)
+    edition = read_unverified(desk.edition(2).read_bytes()).edition
+    assert (edition.blocks[0].directions, edition.blocks[0].parties) == (("receive", "send"), ("AM", "KZ"))
+    assert {authority.languages for authority in edition.authorities} == {("ru", "en")}

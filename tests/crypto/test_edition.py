@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from gateway.crypto import canonical
 from gateway.crypto.digests import encode_base64url, key_id, pae, payload_type
-from gateway.crypto.edition import check_edition, in_one_order
+from gateway.crypto.edition import check_edition
+from gateway.crypto.edition_lists import in_one_order
 from gateway.crypto.keys import generate, sign
 from gateway.crypto.trust import SignedEdition, verify_edition
 from gateway.domain.directory import Adherence, Authority, Channel, Edition, EndpointEntry, GatewayEntry, LawEntry
@@ -22,6 +23,7 @@ from tests.crypto.federation import (
     KEY_SET,
     KZ,
     NETWORK,
+    ORIGIN,
     authority,
     edition,
     entry,
@@ -29,6 +31,7 @@ from tests.crypto.federation import (
 
 FIRST = edition()
 GATEWAY = FIRST.gateways[0]
+OTHER = entry(generate("checkpoint"))
 ADHERENCE = Adherence("cz-kz", "CZ", None, None, None, (), None, (), ())
 WEAK = encode_base64url(b"\x01" + bytes(31))
 
@@ -52,7 +55,13 @@ def changed_key(**changes: Any) -> dict[str, Any]:
 UNSOUND: dict[str, dict[str, Any]] = {
     "party twice": {"parties": FIRST.parties + FIRST.parties[:1]},
     "authority twice": {"authorities": FIRST.authorities + FIRST.authorities[:1]},
+    "authority twice, once with nothing": {
+        "authorities": (*FIRST.authorities, replace(FIRST.authorities[0], keys=(), endpoints=()))
+    },
     "gateway twice": {"gateways": FIRST.gateways * 2},
+    "two gateways of one origin": {
+        "gateways": (GATEWAY, GatewayEntry(ORIGIN, OTHER.kid, OTHER.public, "A" * 43)),
+    },
     "agreement twice": {"law": (*FIRST.law, LawEntry("cz-kz", "A" * 43))},
     "adherence twice": {"adherences": (ADHERENCE, replace(ADHERENCE, signed_on="2020-01-01"))},
     "channel twice": {"channels": (Channel("cz-kz", ("CZ", "KZ"), "b"),) * 2},

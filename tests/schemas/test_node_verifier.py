@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.cli.vectors_directory import A, B, pack
 from gateway.cli.vectors_encapsulations import ENCAPSULATIONS
 from gateway.cli.vectors_federation import AT_MS, NETWORK, ORIGIN, digest, digest_text, key
+from gateway.cli.vectors_lists import changed, listings
 from gateway.cli.vectors_verdict import Vector, accepted, given_envelope, opened, refused, render
 from gateway.crypto.acknowledgements import open_acknowledgements, sign_acknowledgements
 from gateway.crypto.checkpoint import sign_checkpoint
@@ -152,6 +154,15 @@ def test_node_accepts_what_the_product_signs(verifier: Path, tmp_path: Path) -> 
     """Consent, acknowledgements, evidence and key registration of the product hold in Node."""
     code, output = _verdicts(verifier, tmp_path / "vectors", _statement_vectors())
 
+    assert code == 0, output
+
+
+def test_node_accepts_every_list_in_its_order(verifier: Path, tmp_path: Path) -> None:
+    """The editions of `lists.json` without their one fault hold in Node: nothing else refuses them there."""
+    right = ((each.field, pack(changed(each.path, each.entries), A, B)) for each in listings())
+    vectors = [accepted(name, "", "edition", {"edition": encode_base64url(raw)}, number=7) for name, raw in right]
+
+    code, output = _verdicts(verifier, tmp_path / "vectors", vectors)
     assert code == 0, output
 
 

@@ -1,10 +1,12 @@
 // The directory: an edition under k of n pinned keys, the grants inside it under the central node's own key.
 
+import { isDeepStrictEqual } from "node:util";
 import { H, PAE, fromBase64url, keyId, payloadType, toBase64url } from "./bytes.mjs";
-import { verify } from "./ed25519.mjs";
+import { checkEdition, checkEntry, rising } from "./edition.mjs";
+import { isValidPublicKey, verify } from "./ed25519.mjs";
 import { as, demand } from "./refused.mjs";
 import { canonical } from "./schema.mjs";
-import { checkKey, decodeStatement } from "./statements.mjs";
+import { decodeStatement } from "./statements.mjs";
 import * as words from "./words.mjs";
 
 const CLOCK_AHEAD_MS_MAX = 120_000;
@@ -29,63 +31,7 @@ const inForce = (key, atMs) => key.not_before_ms <= atMs && atMs < key.not_after
 function checkKeySet({ threshold, keys }) {
   demand(new Set(keys.map((key) => key.kid)).size === keys.length, "trust", "a directory key listed twice");
   demand(threshold <= keys.length, "trust", "a threshold that can never be reached");
-  for (const key of keys) {
-    demand(key.role === "directory", "trust", "a key in the key set that is no directory key");
-    checkKey("directory", key.kid, fromBase64url(key.public));
-  }
-}
-
-// Every list in its one order, nothing in it twice: an edition is read in one way only.
-function checkOrder(edition) {
-  const rising = (name, values) => {
-    demand(values.every((value, i) => i === 0 || values[i - 1] < value), "trust", `${name} not strictly increasing`);
-  };
-  rising("key set", edition.key_set.keys.map(({ kid }) => kid));
-  rising("gateways", edition.gateways.map(({ origin }) => origin));
-  rising("witnesses", edition.witnesses.map(({ kid }) => kid));
-  rising("law", edition.law.map(({ agreement }) => agreement));
-  rising("parties", edition.parties.map(({ id }) => id));
-  rising("authorities", edition.authorities.map(({ id }) => id));
-  rising("adherences", edition.adherences.map(({ agreement, party }) => `${agreement} ${party}`));
-  for (const authority of edition.authorities) {
-    rising("keys", authority.keys.map(({ kid }) => kid));
-    rising("endpoints", authority.endpoints.map((endpoint) => endpoint.spki_sha256));
-    for (const codes of Object.values(authority.mandate)) if (codes !== null) rising("mandate", codes);
-  }
-}
-
-// One key, one role, one authority: a public key stands in one place.
-function checkOnce(edition) {
-  const entries = [
-    ...edition.key_set.keys, ...edition.witnesses, ...edition.authorities.flatMap(({ keys }) => keys),
-  ].map((entry) => entry.public);
-  const all = [...entries, ...edition.gateways.map((gateway) => gateway.checkpoint_public)];
-  demand(new Set(all).size === all.length, "trust", "a key listed twice");
-}
-
-const AUTHORITY_ROLES = ["message", "seal", "signatory", "consent", "acknowledgement", "wrap"];
-
-function listKeys(edition) {
-  const keys = new Map();
-  const parties = new Set(edition.parties.map(({ id }) => id));
-  for (const authority of edition.authorities) {
-    demand(parties.has(authority.party), "trust", "an authority of a party that is not listed");
-    for (const entry of authority.keys) {
-      demand(AUTHORITY_ROLES.includes(entry.role), "trust", "a role that no authority's key may have");
-      const compromised = entry.status === "compromised";
-      demand(compromised === (entry.invalid_from_ms !== null), "trust", "a compromised key names since when");
-      const publicKey = fromBase64url(entry.public);
-      checkKey(entry.role, entry.kid, publicKey);
-      keys.set(entry.kid, { ...entry, authority, publicKey });
-    }
-  }
-  return keys;
-}
-
-function checkGateways(edition) {
-  for (const { checkpoint_key: kid, checkpoint_public: text } of edition.gateways) {
-    checkKey("checkpoint", kid, fromBase64url(text));
-  }
+  for (const key of keys) checkEntry(key, ["directory"]);
 }
 
 // Whether a fresh signature under a key may be believed.
@@ -104,9 +50,14 @@ export function openGrants(signed, { network, grantsPublic, grantsNumberMin }, b
   const holds = verify(current, fromBase64url(signed.g), PAE(payloadType("grants"), h));
   demand(holds, "trust", "the grants are not signed by the pinned key");
   const grants = canonical(words.grants, h);
+  rising("grants", grants.grants.map(({ authority, database }) => [authority, database]));
+  const outlives = grants.grants.some((grant) => grant.expires_at_ms > grants.not_after_ms);
+  demand(!outlives, "trust", "a grant that outlives the document it stands in");
   demand(grants.network === network, "trust", "grants of another network");
   demand(grants.number >= grantsNumberMin, "trust", "grants older than those seen");
   demand(before === null || grants.number >= before.number, "trust", "grants older than those in use");
+  const same = grants.number !== before?.number || isDeepStrictEqual(grants, before);
+  demand(same, "trust", "two documents of grants of one number");
   return grants;
 }
 
@@ -117,6 +68,7 @@ function followGrantsKey(successions, network, pinned) {
     const said = Buffer.from(JSON.stringify({ v: 1, network, public: key }));
     const holds = verify(current, fromBase64url(g), PAE(payloadType("grants-key"), said));
     demand(holds, "trust", "a grants key that the one before it did not name");
+    demand(isValidPublicKey(fromBase64url(key)), "trust", "a weak grants key");
     return fromBase64url(key);
   }, pinned);
 }
@@ -144,10 +96,7 @@ export function openEdition(raw, { network, atMs, pinned, previous, grantsPublic
     demand(atMs < edition.not_after_ms, "trust", "expired");
     demand((edition.number === 1) === (edition.previous_sha256 === null), "trust", "only the first follows none");
     if (previous !== null) checkSuccession(edition, sha256, previous);
-    checkOrder(edition);
-    checkOnce(edition);
-    const keys = listKeys(edition);
-    checkGateways(edition);
+    const keys = checkEdition(edition);
     if (previous?.edition.grants && edition.grants) checkGrantsKeys(previous.edition.grants, edition.grants);
     const grants = openGrants(edition.grants, { network, grantsPublic, grantsNumberMin }, previous?.grants ?? null);
     const authorities = new Map(edition.authorities.map((authority) => [authority.id, authority]));

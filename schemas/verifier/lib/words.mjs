@@ -178,7 +178,7 @@ const keyEntry = object({
   invalid_from_ms: nullable(count),
 });
 
-const codes = nullable(list(code, 0, 4096));
+const codes = nullable(sorted(code, 0, 4096));
 const authority = object({
   id: authorityId,
   party: partyId,
@@ -208,6 +208,7 @@ const party = object({
 });
 
 const many = (inner) => list(inner, 0, 65_536);
+const manySorted = (inner) => sorted(inner, 0, 65_536);
 const adherence = object({
   agreement: code,
   party: partyId,
@@ -215,11 +216,11 @@ const adherence = object({
   notified_on: nullable(day),
   in_force_on: nullable(day),
   suspensions: many(object({
-    delivered_on: day, revocation_delivered_on: nullable(day), kinds: many(code), subjects: many(code),
+    delivered_on: day, revocation_delivered_on: nullable(day), kinds: manySorted(code), subjects: manySorted(code),
   })),
   exit: nullable(object({ received_on: day, chosen_on: nullable(day) })),
-  reservations: many(code),
-  accepted: many(code),
+  reservations: manySorted(code),
+  accepted: manySorted(code),
   pending: boolean,
   consented: many(object({ party: partyId, received_on: day })),
 });
@@ -229,18 +230,18 @@ const signatory = object({
   key: kid,
   office: oneOf("head", "deputy", "head-of-specialised", "authorised", "expert"),
   agreement: nullable(code),
-  towards: many(authorityId),
+  towards: manySorted(authorityId),
 });
 
 const block = object({
   party: partyId,
   law: prose,
-  directions: list(oneOf("send", "receive"), 1, 2),
-  kinds: many(code),
-  subjects: many(code),
-  purposes: many(code),
-  categories: many(code),
-  parties: many(partyId),
+  directions: sorted(oneOf("send", "receive"), 1, 2),
+  kinds: manySorted(code),
+  subjects: manySorted(code),
+  purposes: manySorted(code),
+  categories: manySorted(code),
+  parties: manySorted(partyId),
 });
 
 export const edition = object({
@@ -274,6 +275,6 @@ export const grants = object({
   issued_at_ms: count,
   not_after_ms: count,
   grants: many(object({
-    authority: authorityId, database: code, level, purposes: many(code), expires_at_ms: count,
+    authority: authorityId, database: code, level, purposes: manySorted(code), expires_at_ms: count,
   })),
 });
