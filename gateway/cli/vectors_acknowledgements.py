@@ -3,10 +3,10 @@
 import msgspec
 from msgspec.structs import replace
 
-from gateway.cli.vectors_federation import AT_MS, NETWORK, ORIGIN, digest_text, key
+from gateway.cli.vectors_federation import AT_MS, NETWORK, ORIGIN, digest_text, key, to_sign
 from gateway.cli.vectors_verdict import Check, Class, Given, Vector, accepted, refused
 from gateway.crypto import canonical
-from gateway.crypto.digests import encode_base64url, pae, payload_type
+from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import sign
 from gateway.crypto.merkle import inclusion_paths, leaf_hash, root
 from gateway.domain.message import Signature
@@ -50,7 +50,7 @@ def _head(items: tuple[bytes, ...], seen: SeenCheckpoint | None = None, **fields
 
 def sign_head(h: bytes, signer: str = ACKNOWLEDGER, tag: str = "acknowledgement-batch") -> Signature:
     """Return a signature over a batch of acknowledgements."""
-    return Signature(key(signer).kid, sign(key(signer), pae(payload_type(tag), h)))
+    return Signature(key(signer).kid, sign(key(signer), to_sign(tag, h)))
 
 
 def pack_acknowledgements(items: tuple[AcknowledgementItem, ...] = ITEMS, **signing: str) -> bytes:

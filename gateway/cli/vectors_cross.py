@@ -11,14 +11,14 @@ from msgspec.structs import replace
 
 from gateway.cli.vectors_acknowledgements import ITEMS, pack_acknowledgements
 from gateway.cli.vectors_directory import small
-from gateway.cli.vectors_federation import GRANTS, NETWORK, ORIGIN, key, signed, signed_grants
+from gateway.cli.vectors_federation import GRANTS, NETWORK, ORIGIN, key, signed, signed_grants, succeeded, to_sign
 from gateway.cli.vectors_ledger import note
 from gateway.cli.vectors_sealing import draft, header_signature, seal
 from gateway.cli.vectors_statements import CONSENT, CONSENT_KEY, REVOCATION
 from gateway.cli.vectors_verdict import Check, Class, Given, Vector, given_envelope, refused
 from gateway.crypto import canonical
 from gateway.crypto.checkpoint import checkpoint_key_id
-from gateway.crypto.digests import encode_base64url, pae, payload_type
+from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import sign
 from gateway.crypto.merkle import inclusion_paths, leaf_hash, root
 from gateway.domain.directory import Grants
@@ -26,7 +26,7 @@ from gateway.domain.message import Signature
 from gateway.domain.statement import KeyOffer, KeyRegistration
 
 ABOUT = "Every signature type against every other verifier, and every key in every other role."
-# wire.md, "Signed objects and their payload types"; a checkpoint is signed without any type.
+# wire.md, "Signed objects and their payload types", and ours for what follows a grants key (ADR 0005).
 TYPES = (
     "header",
     "header-batch",
@@ -36,9 +36,12 @@ TYPES = (
     "consent-revocation",
     "directory",
     "grants",
+    "grants-key",
     "key-registration",
     "key-revocation",
     "relay",
+    # No type at all: the text as it stands, the way a checkpoint is signed.
+    "checkpoint",
 )
 MESSAGE = "cz-police message"
 Shown = Callable[[str, str], Given]
@@ -51,7 +54,7 @@ def vectors() -> list[Vector]:
 
 def _types() -> list[Vector]:
     vectors = []
-    for shown, (check, class_, signer, build) in _VERIFIERS.items():
+    for shown, (check, class_, signer, build) in VERIFIERS.items():
         for tag in TYPES:
             if tag != shown:
                 about = f"Signed as `{tag}`, shown as `{shown}`."
@@ -62,7 +65,7 @@ def _types() -> list[Vector]:
 def _roles() -> list[Vector]:
     vectors = []
     for shown in ("header", "header-batch", "consent", "consent-revocation", "acknowledgement-batch"):
-        check, class_, signer, build = _VERIFIERS[shown]
+        check, class_, signer, build = VERIFIERS[shown]
         authority, right = signer.split()
         for role in ("message", "seal", "signatory", "consent", "acknowledgement"):
             if role != right:
@@ -82,7 +85,7 @@ def _batch(signer: str, tag: str) -> Given:
     members = [seal(f"cross {i}", draft(f"cross {i}", signers=listed)) for i in range(2)]
     hashes = [leaf_hash(member.h) for member in members]
     payload = f'{{"v":1,"network":"{NETWORK}","size":2,"root":"{encode_base64url(root(hashes))}"}}'.encode("ascii")
-    g = sign(key(signer), pae(payload_type(tag), payload))
+    g = sign(key(signer), to_sign(tag, payload))
     signature = Signature(key(signer).kid, g, 2, 0, tuple(inclusion_paths(hashes)[0]))
     return given_envelope(replace(members[0].envelope(MESSAGE), s=(signature,)))
 
@@ -118,16 +121,23 @@ def _grants(_: str, tag: str) -> Given:
     return {"edition": encode_base64url(signed("directory", canonical.encode(value), "directory a", "directory b"))}
 
 
+def _grants_key(signer: str, tag: str) -> Given:
+    """Grants under the key that the pinned one named, if what it signed counts."""
+    named = succeeded(signer, "grants stranger", tag)
+    value = small(grants=replace(signed_grants(replace(GRANTS, grants=()), "grants stranger"), successions=named))
+    return {"edition": encode_base64url(signed("directory", canonical.encode(value), "directory a", "directory b"))}
+
+
 def _checkpoint(signer: str, tag: str) -> Given:
     text, _, _ = note(5).decode("utf-8").partition("\n\n")
     raw = f"{text}\n".encode()
-    signature = checkpoint_key_id(ORIGIN, key(signer).public) + sign(key(signer), pae(payload_type(tag), raw))
+    signature = checkpoint_key_id(ORIGIN, key(signer).public) + sign(key(signer), to_sign(tag, raw))
     spelled = encode_base64url(signature).replace("-", "+").replace("_", "/")
     padded = spelled + "=" * (-len(spelled) % 4)
     return {"note": f"{text}\n\n\u2014 {ORIGIN} {padded}\n", "origin": ORIGIN, "key": signer}
 
 
-_VERIFIERS: dict[str, tuple[Check, Class, str, Shown]] = {
+VERIFIERS: dict[str, tuple[Check, Class, str, Shown]] = {
     "header": ("envelope", "signature", MESSAGE, _header),
     "header-batch": ("envelope", "signature", MESSAGE, _batch),
     "consent": ("statement", "signature", CONSENT_KEY, _consent),
@@ -136,5 +146,6 @@ _VERIFIERS: dict[str, tuple[Check, Class, str, Shown]] = {
     "key-registration": ("registration", "signature", "kz-mvd message", _registration),
     "directory": ("edition", "trust", "directory a", _directory),
     "grants": ("edition", "trust", "grants", _grants),
+    "grants-key": ("edition", "trust", "grants", _grants_key),
     "checkpoint": ("checkpoint", "trust", "checkpoint", _checkpoint),
 }

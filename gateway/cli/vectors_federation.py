@@ -130,17 +130,22 @@ def entry(name: str) -> KeyEntry:
     return KeyEntry(kid(name), listed.role, public, NOT_BEFORE_MS, NOT_AFTER_MS, listed.status, listed.invalid_from_ms)
 
 
+def to_sign(tag: str, payload: bytes) -> bytes:
+    """Return the bytes under a signature of the kind `tag`; the text of a checkpoint is signed as it stands."""
+    return payload if tag == "checkpoint" else pae(payload_type(tag), payload)
+
+
 def signed(kind: str, payload: bytes, *signers: str, tag: str | None = None) -> bytes:
     """Return a statement `{t, h, s}`; `tag` is the kind that is signed, where a vector lies about it."""
-    to_sign = pae(payload_type(tag or kind), payload)
-    signatures = tuple(Signature(key(name).kid, sign(key(name), to_sign)) for name in signers)
+    under = to_sign(tag or kind, payload)
+    signatures = tuple(Signature(key(name).kid, sign(key(name), under)) for name in signers)
     return msgspec.msgpack.encode(SignedStatement(payload_type(kind), payload, signatures))
 
 
 def signed_grants(grants: Grants, signer: str = "grants", tag: str = "grants") -> SignedGrants:
     """Return grants as an edition carries them."""
     payload = canonical.encode(grants)
-    signature = sign(key(signer), pae(payload_type(tag), payload))
+    signature = sign(key(signer), to_sign(tag, payload))
     return SignedGrants(encode_base64url(payload), kid(signer), encode_base64url(signature))
 
 
@@ -148,7 +153,7 @@ def succeeded(first: str, second: str, tag: str = "grants-key", network: str = N
     """Return the succession by which the `first` grants key is followed by the `second`."""
     public = encode_base64url(key(second).public)
     said = canonical.encode(GrantsKey(1, network, public))
-    return (GrantsSuccession(public, encode_base64url(sign(key(first), pae(payload_type(tag), said)))),)
+    return (GrantsSuccession(public, encode_base64url(sign(key(first), to_sign(tag, said)))),)
 
 
 def key_set(*names: str, threshold: int = 2) -> KeySet:

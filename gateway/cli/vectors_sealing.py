@@ -16,10 +16,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.cli.vectors_encapsulations import ENCAPSULATIONS
-from gateway.cli.vectors_federation import AT_MS, DAY_MS, NETWORK, digest, key, kid
+from gateway.cli.vectors_federation import AT_MS, DAY_MS, NETWORK, digest, key, kid, to_sign
 from gateway.crypto import canonical, content
 from gateway.crypto.batch import sign_batch
-from gateway.crypto.digests import decode_base64url, encode_base64url, pae, payload_type, sha256
+from gateway.crypto.digests import decode_base64url, encode_base64url, sha256
 from gateway.crypto.envelope import encode_envelope
 from gateway.crypto.keys import sign
 from gateway.crypto.padding import pad
@@ -51,7 +51,7 @@ class Sealed(Struct, frozen=True):
 
 def header_signature(signer: str, h: bytes, tag: str = "header") -> Signature:
     """Return a plain signature over a header; `tag` is the kind that is signed, where a vector lies about it."""
-    return Signature(key(signer).kid, sign(key(signer), pae(payload_type(tag), h)))
+    return Signature(key(signer).kid, sign(key(signer), to_sign(tag, h)))
 
 
 def batch(sealed: list[Sealed], signer: str = "cz-police message", network: str = NETWORK) -> list[Envelope]:

@@ -16,13 +16,13 @@ from gateway.crypto.batch import VerifiedRoots, sign_batch, verify_batch
 from gateway.crypto.checkpoint import checkpoint_key_id, sign_checkpoint, verify_checkpoint
 from gateway.crypto.digests import decode_base64url, encode_base64url, key_id, pae, payload_type
 from gateway.crypto.envelope import decode_envelope, encode_envelope
-from gateway.crypto.grants import sign_grants, verify_grants
+from gateway.crypto.grants import sign_grants, succeed, verify_grants
 from gateway.crypto.keys import SecretKey, generate, make_registration, open_registration, sign
 from gateway.crypto.merkle import leaf_hash, root
 from gateway.crypto.signed import decode_signed, encode_signed
 from gateway.crypto.statements import open_statement, sign_statement
 from gateway.crypto.trust import SignedEdition, sign_edition, verify_edition
-from gateway.domain.directory import Grants
+from gateway.domain.directory import Grants, GrantsKey
 from gateway.domain.errors import FormatError, SignatureError, TrustError
 from gateway.domain.message import Signature
 from gateway.domain.names import SIGNING_ROLES
@@ -47,7 +47,7 @@ from tests.crypto.forgeries import MESSAGE, RAW, opened
 Sign = Callable[[SecretKey, bytes], bytes]
 Present = Callable[[Sign], None]
 
-# wire.md, "Signed objects and their payload types"; a checkpoint's text is signed as it stands.
+# wire.md, "Signed objects and their payload types", and ours for what follows a grants key (ADR 0005).
 TYPES = (
     "header",
     "header-batch",
@@ -57,6 +57,7 @@ TYPES = (
     "consent-revocation",
     "directory",
     "grants",
+    "grants-key",
     "key-registration",
     "key-revocation",
     "relay",
@@ -128,6 +129,16 @@ def grants(sign_as: Sign) -> None:
     verify_grants(replace(right, g=own), network=NETWORK, public=GRANTS_KEY.public, number_min=0)
 
 
+def grants_key(sign_as: Sign) -> None:
+    """Show a grants key, named by the one before it, to anybody."""
+    follower = generate("grants")
+    right = succeed(NETWORK, follower.public, GRANTS_KEY)
+    said = canonical.encode(GrantsKey(1, NETWORK, right.public))
+    named = replace(right, g=encode_base64url(sign_as(GRANTS_KEY, said)))
+    signed = sign_grants(GRANTS, follower, (named,))
+    verify_grants(signed, network=NETWORK, public=GRANTS_KEY.public, number_min=0)
+
+
 def key_registration(sign_as: Sign) -> None:
     """Show a registration to whoever keeps the directory."""
     right = decode_signed(make_registration(NETWORK, CZ.id, (REGISTERED,), (), AT_MS))
@@ -151,6 +162,7 @@ VERIFIERS: dict[str, Present] = {
     "acknowledgement-batch": acknowledgement_batch,
     "directory": directory,
     "grants": grants,
+    "grants-key": grants_key,
     "key-registration": key_registration,
     "checkpoint": checkpoint,
 }

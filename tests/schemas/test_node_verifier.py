@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.cli.vectors_cross import VERIFIERS
 from gateway.cli.vectors_directory import A, B, pack
 from gateway.cli.vectors_encapsulations import ENCAPSULATIONS
 from gateway.cli.vectors_federation import AT_MS, NETWORK, ORIGIN, digest, digest_text, key
@@ -154,6 +155,16 @@ def test_node_accepts_what_the_product_signs(verifier: Path, tmp_path: Path) -> 
     """Consent, acknowledgements, evidence and key registration of the product hold in Node."""
     code, output = _verdicts(verifier, tmp_path / "vectors", _statement_vectors())
 
+    assert code == 0, output
+
+
+def test_threat_E7_node_accepts_the_cross_table_under_its_own_types(verifier: Path, tmp_path: Path) -> None:
+    """E7: nothing but the type under the signature refuses in Node what `cross.json` shows."""
+    vectors = [
+        accepted(shown, "", check, build(signer, shown)) for shown, (check, _, signer, build) in VERIFIERS.items()
+    ]
+
+    code, output = _verdicts(verifier, tmp_path / "vectors", vectors)
     assert code == 0, output
 
 
