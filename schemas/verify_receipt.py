@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Verify receipts of an Accord gateway, offline, with nothing but the gateway's public key.
 
-    python verify_receipt.py RECEIPT.tlog-proof ... --origin ORIGIN --key PUBLIC [--object OBJECT] [--json]
+    python verify_receipt.py RECEIPT.tlog-proof ... --origin ORIGIN --key PUBLIC
+                             [--network NETWORK] [--object OBJECT] [--json]
 
-ORIGIN and PUBLIC (base64url of 32 bytes) come from the directory, never from the receipt. OBJECT is the file that the
-receipt must be for (the signed bytes of a header or statement), or its SHA-256 in base64url.
+ORIGIN, PUBLIC (base64url of 32 bytes) and NETWORK come from the directory, never from the receipt; without NETWORK it
+is not asked of which federation the record is. OBJECT is the file that the receipt must be for (the signed bytes of a
+header or statement), or its SHA-256 in base64url.
 
 A receipt is a C2SP tlog-proof (c2sp.org/tlog-proof@v1): `extra` is 32 bytes of salt and the record; then come index,
 inclusion path and signed checkpoint. Nothing in it is believed. From the record the leaf is computed, from leaf and
@@ -133,7 +135,7 @@ def read_checkpoint(note: bytes, origin: str, public: bytes) -> tuple[int, bytes
     return int(lines[2]), hash_of(lines[3].encode())
 
 
-def verify(raw: bytes, origin: str, public: bytes, object_sha256: str | None) -> dict[str, Any]:
+def verify(raw: bytes, origin: str, public: bytes, object_sha256: str | None, network: str | None) -> dict[str, Any]:
     """Return what a receipt proves; raises `ReceiptError` if it proves nothing."""
     parts = PROOF.fullmatch(raw)
     if parts is None:
@@ -145,6 +147,8 @@ def verify(raw: bytes, origin: str, public: bytes, object_sha256: str | None) ->
     leaf_data = b"accord/v1/leaf\0" + sha256(b"accord/v1/record\0", salt, record_raw)
     if root_from_path(sha256(b"\x00", leaf_data), index, size, path) != root:
         raise ReceiptError("the ledger does not hold this record at this index")
+    if network is not None and record["network"] != network:
+        raise ReceiptError(f"the record is of network `{record['network']}`")
     if object_sha256 is not None and record["object_sha256"] != object_sha256:
         raise ReceiptError("the receipt is for another object")
     return {"index": index, "size": size, "root": base64.b64encode(root).decode(), "record": record}
@@ -181,6 +185,7 @@ def main() -> int:
     parser.add_argument("receipts", nargs="+", metavar="RECEIPT.tlog-proof")
     parser.add_argument("--origin", required=True, help="name of the ledger, from the directory")
     parser.add_argument("--key", required=True, type=key_of, help="its checkpoint key (base64url), from the directory")
+    parser.add_argument("--network", help="the federation that the record must be of, from the directory")
     parser.add_argument("--object", help="the file that the receipt must be for, or its SHA-256 in base64url")
     parser.add_argument("--json", action="store_true", help="print one JSON object a receipt")
     # A key or a digest may begin with a dash: `--key -x` means `--key=-x`.
@@ -194,7 +199,7 @@ def main() -> int:
     code, roots = 0, dict[int, str]()
     for name, raw in files.items():
         try:
-            proved = verify(raw, options.origin, options.key, wanted)
+            proved = verify(raw, options.origin, options.key, wanted, options.network)
             if roots.setdefault(proved["size"], proved["root"]) != proved["root"]:
                 raise ReceiptError(f"two histories: another receipt shows another ledger of {proved['size']} records")
             print(json.dumps({"receipt": name, "holds": True, **proved}) if options.json else describe(name, proved))

@@ -125,6 +125,7 @@ class Federation:
             (folder / "receipt.tlog-proof").write_bytes(receipt)
             (folder / "header.json").write_bytes(object_)
             arguments = [str(folder / "receipt.tlog-proof"), "--origin", settings.gateway.origin]
+            arguments += ["--network", settings.gateway.network]
             arguments += ["--key", encode_base64url(key.public), "--object", str(folder / "header.json")]
             return subprocess.run(
                 [sys.executable, str(VERIFIER), *arguments], capture_output=True, text=True, timeout=30, check=False

@@ -12,7 +12,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateway.cli.vectors_federation import AT_MS, ORIGIN, key
+from gateway.cli.vectors_federation import AT_MS, NETWORK, ORIGIN, key
 from gateway.crypto.checkpoint import sign_checkpoint
 from gateway.crypto.digests import encode_base64url, sha256, signatures_digest
 from gateway.crypto.merkle import leaf_hash
@@ -23,12 +23,7 @@ from tests.schemas.stand_alone import SCRIPT, module, public, run
 from tests.schemas.vector_files import federation, read
 
 FIELDS = module().FIELDS
-# Which network a ledger belongs to is not asked for: whoever names an origin and its key knows.
-RECEIPTS = [
-    vector
-    for vector in read("ledger.json")["vectors"]
-    if vector["check"] == "receipt" and vector["name"] != "receipt-of-another-network"
-]
+RECEIPTS = [vector for vector in read("ledger.json")["vectors"] if vector["check"] == "receipt"]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +46,7 @@ def receipt(ledger: Ledger) -> bytes:
 
 def holds(raw: bytes, origin: str = ORIGIN, key_name: str = "checkpoint", wanted: str | None = None) -> dict[str, Any]:
     """Verify in this process: what is proved, or `ReceiptError`."""
-    found: dict[str, Any] = module().verify(raw, origin, key(key_name).public, wanted)
+    found: dict[str, Any] = module().verify(raw, origin, key(key_name).public, wanted, NETWORK)
     return found
 
 
@@ -197,7 +192,7 @@ def test_threat_E20_every_flipped_bit_and_every_cut_is_refused(receipt: bytes) -
 
 
 def test_foreign_trust_is_refused(receipt: bytes, tmp_path: Path) -> None:
-    """Another origin, another key, another object: exit 65 each; what a receipt says of itself does not help it."""
+    """Another origin, key, network, object: exit 65 each; what a receipt says of itself does not help it."""
     proof = tmp_path / "receipt.tlog-proof"
     proof.write_bytes(receipt)
 
@@ -205,6 +200,9 @@ def test_foreign_trust_is_refused(receipt: bytes, tmp_path: Path) -> None:
     assert run(str(proof), origin="gateway.test/other").returncode == 65
     assert run(str(proof), key=public("checkpoint stranger")).returncode == 65
     assert run(str(proof), "--object", encode_base64url(sha256(b"another message"))).returncode == 65
+    assert run(str(proof), "--network", NETWORK).returncode == 0
+    other = run(str(proof), "--network", "accord-other")
+    assert (other.returncode, "the record is of network" in other.stdout) == (65, True)
 
 
 def test_missing_files_and_wrong_arguments_have_codes_of_their_own(receipt: bytes, tmp_path: Path) -> None:
@@ -241,6 +239,7 @@ def _record_with(**fields: Any) -> bytes:
     plain = {
         **dict.fromkeys(FIELDS, "x"),
         "v": 1,
+        "network": NETWORK,
         "origin": ORIGIN,
         "at_ms": AT_MS,
         "edition": {"number": 7, "sha256": "x"},
