@@ -18,7 +18,7 @@ setup:
 	@tools/setup.sh
 
 demo: setup
-	@$(BIN)/python -m tools.services mosquitto
+	@$(BIN)/python -m tools.services $(if $(filter-out 0,$(SCALE)),initdb postgres,mosquitto)
 	@$(if $(filter-out 0,$(SCALE)),$(BIN)/python -m tools.scale_demo,$(BIN)/accord demo $(if $(filter-out 0,$(KEEP)),--keep)) $(ARGS)
 
 test: setup services

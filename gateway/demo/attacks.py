@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
+from gateway.crypto.receipt import recorded_reasons
 from gateway.demo.rude import RudeClient, tampered
-from gateway.demo.story import Story
+from gateway.demo.story import Story, refused_for
 from gateway.domain.errors import PeerError
 from gateway.domain.session import Answer
 
@@ -41,11 +42,12 @@ async def attacks(story: Story) -> None:
 
     try:
         (stolen,) = await moldovan.submit([czech.envelope("kz-mvd")])
+        reasons = recorded_reasons(stolen.body)
         narrator.line(
             "md-police > kz-mvd",
             "sends a Czech envelope over its own TLS",
-            "refused and recorded against md-police" if not stolen.permitted else "accepted",
-            stolen.kind == "receipt" and not stolen.permitted,
+            f"{refused_for(reasons)}; recorded against {reasons[-1].detail}" if reasons else _said(stolen),
+            bool(reasons) and (reasons[0].code, reasons[-1].detail) == ("originator-mismatch", "md-police"),
         )
     except PeerError as error:
         narrator.line("md-police > kz-mvd", "sends a Czech envelope over its own TLS", str(error), False)

@@ -36,11 +36,14 @@ class Narrator:
         self.tally.shown += 1
         self.tally.expected += as_expected
         mark = "ok" if as_expected else "NO"
-        elapsed = time.monotonic() - self._begun
-        print(f"{elapsed:5.1f}s {mark}  {who:<{WIDTH_WHO}} {what}: {outcome}", flush=True)
+        print(f"{self._elapsed_s():5.1f}s {mark}  {who:<{WIDTH_WHO}} {what}: {outcome}", flush=True)
 
     def close(self) -> int:
-        """Print the count and return the exit code."""
-        print(f"\ndemo: {self.tally.expected} of {self.tally.shown} as expected", flush=True)
+        """Print the count and how long the story took since its set-up, and return the exit code."""
+        count = f"demo: {self.tally.expected} of {self.tally.shown} as expected"
+        print(f"\n{count}, in {self._elapsed_s():.1f} s after set-up", flush=True)
         sys.stdout.flush()
         return 0 if self.tally.expected == self.tally.shown else 1
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._begun

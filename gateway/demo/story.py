@@ -5,6 +5,7 @@ Every line is a claim that is checked: who, what, the outcome, and for a refusal
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -80,8 +81,11 @@ def _refusal(timeline: Timeline, rule: str | None = None) -> str:
     if timeline.state == "declined":
         return f"not accepted: {timeline.declined_detail}"
     reasons = sorted(timeline.reasons, key=lambda reason: reason.rule != rule)
-    if not reasons:
-        return f"{timeline.state}, without a reason"
+    return refused_for(reasons) if reasons else f"{timeline.state}, without a reason"
+
+
+def refused_for(reasons: Sequence[Reason]) -> str:
+    """Return how a refusal reads: article, rule, basis and sentence of its first reason, and how many more it has."""
     return f"refused: {_reason(reasons[0])}" + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
 
 
