@@ -19,6 +19,7 @@ from gateway.domain.errors import (
     SignatureError,
     TrustError,
 )
+from gateway.store.verdict import VerificationError
 
 DATA_INVALID = 65
 INPUT_MISSING = 66
@@ -33,11 +34,33 @@ CONFIGURATION = 78
 _KINDS: tuple[tuple[type[GatewayError], int, str | None], ...] = (
     (FormatError, DATA_INVALID, "check what was given; where it came from outside, ask its sender for a new copy"),
     (SignatureError, DATA_INVALID, "ask whoever made it to sign again, with a key in force"),
+    (
+        VerificationError,
+        DATA_INVALID,
+        "keep it as it is, as evidence, and start no gateway on it; collect what endpoints have seen"
+        " (`accord endpoint seen`) and restore a backup that verifies:"
+        ' docs/operations.md, "A ledger that does not verify"',
+    ),
     (TrustError, DATA_INVALID, "nothing was taken over; get the newest, fully signed one from whoever keeps it"),
     (LedgerError, INPUT_OUTPUT, "stop here, keep the data folder as it is, and run `accord ledger verify` on a copy"),
     (CapacityError, TRY_AGAIN, "try again later"),
     (PeerError, UNAVAILABLE, "run `accord check --connect URL`"),
 )
+
+_MISSING = (INPUT_MISSING, "give the path of what exists")
+_NO_RIGHT = (REFUSED, "run it as the user whose file it is, or give it to this user (`chown`, then mode 0600)")
+_FULL = (INPUT_OUTPUT, "make room on that disk, then run it again")
+_SYSTEM: dict[int | None, tuple[int, str]] = {
+    errno.ENOENT: _MISSING,
+    errno.ENOTDIR: _MISSING,
+    errno.EISDIR: (INPUT_OUTPUT, "give a file, not a folder"),
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: (INPUT_OUTPUT, "give a place on a disk that can be written"),
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EADDRINUSE: (INPUT_OUTPUT, "stop whoever listens there (`ss -ltnp` shows who), or set another port"),
+}
 
 
 class CommandError(GatewayError):
@@ -65,8 +88,9 @@ def report(error: BaseException) -> int | None:
         _say(str(error), remedy)
         return code
     if isinstance(error, OSError):
-        _say(f"{error.strerror or error}{f': `{error.filename}`' if error.filename else ''}".lower(), None)
-        return _of_system(error)
+        code, remedy = _of_system(error)
+        _say(told(error), remedy)
+        return code
     return None
 
 
@@ -79,14 +103,19 @@ def _report_worst(group: BaseExceptionGroup[BaseException]) -> int | None:
     return INPUT_OUTPUT if INPUT_OUTPUT in known else known[0]
 
 
-def _of_system(error: OSError) -> int:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return INPUT_MISSING
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return REFUSED
+def told(error: OSError) -> str:
+    """Return what the system said, in one line, with the file."""
+    where = f": `{error.filename}`" if error.filename else ""
+    return f"{(error.strerror or str(error)).lower()}{where}"
+
+
+def _of_system(error: OSError) -> tuple[int, str]:
+    """Return the exit code of what the system refused, and what to do about it."""
+    if error.errno in _SYSTEM:
+        return _SYSTEM[error.errno]
     if isinstance(error, ConnectionError | TimeoutError):
-        return UNAVAILABLE
-    return INPUT_OUTPUT
+        return UNAVAILABLE, "see that it runs and that the address is right: `accord check --connect URL`"
+    return INPUT_OUTPUT, "look at the disk and at the kernel's log (`dmesg`), then run it again"
 
 
 def _say(what: str, remedy: str | None) -> None:

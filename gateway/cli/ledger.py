@@ -1,7 +1,9 @@
 """`accord ledger`: what the ledger says, proved and verified by whoever holds a copy and the public key."""
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,15 +11,33 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from gateway.cli.failures import INPUT_OUTPUT, CommandError, told
 from gateway.cli.files import PUBLIC, write_new
 from gateway.cli.moments import spelled
+from gateway.domain.errors import LedgerError, TrustError
+from gateway.store.verdict import VerificationError
 
 if TYPE_CHECKING:
     from gateway.domain.receipt import Checkpoint
     from gateway.settings.gateway import GatewaySettings
+    from gateway.store.register import Line
+    from gateway.store.verdict import Report
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+# A folder that nobody may read is unreadable (74) and no misuse of the command (2): `_reading` tells.
+FOLDER = click.Path(file_okay=False, readable=False, path_type=Path)
+UNREADABLE = (
+    "this says nothing of tampering: leave what is there as it is, and see docs/operations.md,"
+    ' "A ledger that does not verify"'
+)
+# What stands in the way of reading a copy, and what to do about it.
+REMEDIES = {
+    errno.ENOENT: "copy the whole data folder (ledger.db, ledger.db-wal, spool), and verify that",
+    errno.EACCES: "run it as the user whose folder it is, or on a copy that you may read",
+    errno.EPERM: "run it as the user whose folder it is, or on a copy that you may read",
+    errno.ENOSPC: "name a folder on a disk with as much room again: --scratch",
+    errno.EDQUOT: "name a folder on a disk with as much room again: --scratch",
+}
 DEFAULT_CONFIG = Path("/etc/accord/gateway/gateway.toml")
 
 
@@ -61,7 +81,7 @@ def whose(command: Callable[..., None]) -> Callable[..., None]:
 def ledger() -> None:
     """Show, prove and verify the ledger, on a copy too.
 
-    Exit codes: 0 verified, 65 changed or not proved, 74 unreadable.
+    Exit codes: 0 verified, 65 changed or not proved, 74 unreadable, 75 the database is away.
     """
 
 
@@ -69,14 +89,8 @@ def ledger() -> None:
 @whose
 def checkpoint(named: Whose) -> None:
     """Print the newest signed checkpoint, for witnesses and for comparing by phone."""
-    if named.shared is not None:
-        from gateway.store.postgres.offline import newest_checkpoint as newest_shared
-
-        head = newest_shared(named.shared.access, named.shared.password, origin=named.origin, public=named.public)
-    else:
-        from gateway.store.offline import newest_checkpoint
-
-        head = newest_checkpoint(named.path, origin=named.origin, public=named.public)
+    with _reading():
+        head = _newest(named)
     click.echo(head.note.decode(), nl=False)
 
 
@@ -87,15 +101,8 @@ def checkpoint(named: Whose) -> None:
 @whose
 def prove(named: Whose, index: int, newest: bool, out: Path | None) -> None:
     """Give the receipt of the entry INDEX: anybody can verify it with the gateway's public key alone."""
-    if named.shared is not None:
-        from gateway.store.postgres.offline import prove as prove_shared
-
-        access, password = named.shared.access, named.shared.password
-        receipt = prove_shared(access, password, index, origin=named.origin, public=named.public, newest=newest)
-    else:
-        from gateway.store.offline import prove as prove_entry
-
-        receipt = prove_entry(named.path, index, origin=named.origin, public=named.public, newest=newest)
+    with _reading():
+        receipt = _proved(named, index, newest)
     if out is None:
         click.echo(receipt, nl=False)
     else:
@@ -110,18 +117,10 @@ def prove(named: Whose, index: int, newest: bool, out: Path | None) -> None:
 def verify(named: Whose, scratch: Path | None, as_json: bool) -> None:
     """Verify every entry, checkpoint, proof and body that is still owed, on a copy; a gateway may be running.
 
-    Exit codes: 65 something was changed (the entry is named), 74 it cannot be read.
+    Exit codes: 65 something was changed (the entry is named), 74 it cannot be read, 75 the database is away.
     """
-    network, origin, public = named.network, named.origin, named.public
-    if named.shared is not None:
-        from gateway.store.postgres.verify import verify_shared
-
-        access, password = named.shared.access, named.shared.password
-        report = verify_shared(access, password, network=network, origin=origin, public=public, scratch=scratch)
-    else:
-        from gateway.store.verify import verify_ledger
-
-        report = verify_ledger(named.path, network=network, origin=origin, public=public, scratch=scratch)
+    with _reading():
+        report = _verified(named, scratch)
     if as_json:
         head = {"size": report.checkpoint.size, "note": report.checkpoint.note.decode()}
         told = {"origin": named.origin, "entries": report.entries, "checkpoints": report.checkpoints}
@@ -161,15 +160,7 @@ def reconcile(named: Whose, files: tuple[Path, ...]) -> None:
 @whose
 def register(named: Whose, as_json: bool, confidential: bool) -> None:
     """Export the register of provision, receipt and destruction (CZ-31), one act a line."""
-    if named.shared is not None:
-        from gateway.store.postgres.offline import export_register
-
-        acts = export_register(named.shared.access, named.shared.password, confidential)
-    else:
-        from gateway.store.register import export
-
-        acts = export(named.path, confidential)
-    for line in acts:
+    for line in _acts(named, confidential):
         if as_json:
             click.echo(msgspec.json.encode(line).decode())
             continue
@@ -179,6 +170,72 @@ def register(named: Whose, as_json: bool, confidential: bool) -> None:
             f"{spelled(line.at_ms)}  {line.act:<11}  {line.originator} > {line.recipient}  {line.agreement}"
             f"  {line.kind}  {purposes}  {line.header_sha256}{reason}"
         )
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Tell apart what cannot be read (74) from what was changed, and say what to do about it."""
+    try:
+        yield
+    except LedgerError as error:
+        raise CommandError(str(error), UNREADABLE, INPUT_OUTPUT) from error
+    except OSError as error:
+        remedy = REMEDIES.get(error.errno or 0, UNREADABLE)
+        raise CommandError(f"the ledger cannot be read ({told(error)})", remedy, INPUT_OUTPUT) from error
+
+
+def _newest(named: Whose) -> "Checkpoint":
+    if named.shared is not None:
+        from gateway.store.postgres.offline import newest_checkpoint as newest_shared
+
+        return newest_shared(named.shared.access, named.shared.password, origin=named.origin, public=named.public)
+    from gateway.store.offline import newest_checkpoint
+
+    return newest_checkpoint(named.path, origin=named.origin, public=named.public)
+
+
+def _proved(named: Whose, index: int, newest: bool) -> bytes:
+    """Return the receipt of an entry, once it holds: nobody is handed a proof that proves nothing."""
+    from gateway.crypto.receipt import verify_receipt
+
+    if named.shared is not None:
+        from gateway.store.postgres.offline import prove as prove_shared
+
+        access, password = named.shared.access, named.shared.password
+        receipt = prove_shared(access, password, index, origin=named.origin, public=named.public, newest=newest)
+    else:
+        from gateway.store.offline import prove as prove_entry
+
+        receipt = prove_entry(named.path, index, origin=named.origin, public=named.public, newest=newest)
+    try:
+        verify_receipt(receipt, object_sha256=None, gateways={named.origin: named.public}, network=named.network)
+    except TrustError as error:
+        raise VerificationError(f"leaf {index}: {error}") from error
+    return receipt
+
+
+def _verified(named: Whose, scratch: Path | None) -> "Report":
+    network, origin, public = named.network, named.origin, named.public
+    if named.shared is not None:
+        from gateway.store.postgres.verify import verify_shared
+
+        access, password = named.shared.access, named.shared.password
+        return verify_shared(access, password, network=network, origin=origin, public=public, scratch=scratch)
+    from gateway.store.verify import verify_ledger
+
+    return verify_ledger(named.path, network=network, origin=origin, public=public, scratch=scratch)
+
+
+def _acts(named: Whose, confidential: bool) -> "Iterator[Line]":
+    with _reading():
+        if named.shared is not None:
+            from gateway.store.postgres.offline import export_register
+
+            yield from export_register(named.shared.access, named.shared.password, confidential)
+        else:
+            from gateway.store.register import export
+
+            yield from export(named.path, confidential)
 
 
 def _by_config(config: Path, data_dir: Path | None) -> Whose:

@@ -19,14 +19,16 @@ from gateway.store.sqlite.connection import open_for_reading
 from gateway.store.sqlite.engine import DATABASE, NEWEST
 from gateway.store.sqlite.receipts import LINE, Receipts
 from gateway.store.sqlite.tiles import Tiles
+from gateway.store.verdict import VerificationError
+from gateway.store.walking import names
 
 
 def newest_checkpoint(path: Path, *, origin: str, public: bytes) -> Checkpoint:
     """Return the newest checkpoint in the data directory at `path`.
 
     Raises:
-        TrustError: `public` did not sign it for `origin`.
-        LedgerError: it cannot be read.
+        VerificationError: `public` did not sign it for `origin`.
+        LedgerError, OSError: it cannot be read.
     """
     with _reading(path) as connection:
         return _newest(connection, origin, public)
@@ -37,17 +39,22 @@ def prove(path: Path, leaf: int, *, origin: str, public: bytes, newest: bool = F
 
     Raises:
         FormatError: the ledger has no such leaf.
-        TrustError, LedgerError: as `newest_checkpoint`.
+        VerificationError: nor has it what proves the leaf; or as `newest_checkpoint`.
+        LedgerError, OSError: as `newest_checkpoint`.
     """
     with _reading(path) as connection:
         head = _newest(connection, origin, public)
         if not 0 <= leaf < head.size:
             raise FormatError(f"the ledger has leaves 0 to {head.size - 1}, not {leaf}")
         tiles = Tiles(connection)
-        if not newest:
-            return Receipts(connection, tiles).of(leaf)
-        salt, record = connection.execute(LINE, (leaf,)).fetchone()
-        return encode_receipt(salt, record, leaf, inclusion_path(leaf, head.size, tiles.read), head.note)
+        with names(f"leaf {leaf}"):
+            line = connection.execute(LINE, (leaf,)).fetchone()
+            if line is None:
+                raise VerificationError("it is missing")
+            salt, record = line
+            if not newest:
+                return Receipts(connection, tiles).of_line(leaf, salt, record)
+            return encode_receipt(salt, record, leaf, inclusion_path(leaf, head.size, tiles.read), head.note)
 
 
 def reconcile(path: Path, *, origin: str, public: bytes, seen: Sequence[bytes] = ()) -> Checkpoint:
@@ -124,4 +131,5 @@ def _newest(connection: sqlite3.Connection, origin: str, public: bytes) -> Check
     row = connection.execute(NEWEST).fetchone()
     if row is None:
         raise LedgerError("the ledger has no checkpoint")
-    return verify_checkpoint(row[1], origin, public)
+    with names("the newest checkpoint"):
+        return verify_checkpoint(row[1], origin, public)

@@ -7,8 +7,8 @@ Two findings are kept apart: what was changed (`VerificationError`) and what can
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gateway.crypto.digests import encode_base64url
@@ -53,8 +53,7 @@ def verify_ledger(path: Path, *, network: str, origin: str, public: bytes, scrat
     """
     if not (path / DATABASE).exists():
         raise LedgerError(f"`{path}` holds no ledger")
-    with tempfile.TemporaryDirectory(prefix="accord-verify-", dir=scratch) as folder:
-        copy = Path(folder)
+    with scratch_folder(scratch) as copy:
         try:
             _copy(path, copy)
             with closing(sqlite3.connect(copy / DATABASE, isolation_level=None)) as connection:
@@ -62,6 +61,22 @@ def verify_ledger(path: Path, *, network: str, origin: str, public: bytes, scrat
         except (sqlite3.Error, UnicodeDecodeError, ConfigurationError) as error:
             # What SQLite or Python cannot even turn into a row says nothing of who did it.
             raise LedgerError(f"the ledger in `{path}` cannot be read ({error})") from error
+
+
+@contextmanager
+def scratch_folder(scratch: Path | None) -> Iterator[Path]:
+    """Give a folder for a copy, below `scratch` if it is named; it is gone afterwards.
+
+    Raises:
+        LedgerError: it cannot be made there.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix="accord-verify-", dir=scratch)
+    except OSError as error:
+        where = scratch or tempfile.gettempdir()
+        raise LedgerError(f"no copy can be made in `{where}` ({(error.strerror or str(error)).lower()})") from error
+    with made as folder:
+        yield Path(folder)
 
 
 def _copy(path: Path, copy: Path) -> None:

@@ -1,8 +1,11 @@
 """`accord ledger`: proofs for others, and a verification that tells tampering from what cannot be read."""
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from tests.app.processes import running
 from tests.cli.demo_folder import call, copied, said
 
 ORIGIN = "gateway.accord-demo.example"
+REMEDY_CHANGED = "remedy: keep it as it is, as evidence"
+REMEDY_UNREADABLE = "remedy: this says nothing of tampering"
 
 
 @pytest.fixture(scope="module")
@@ -85,24 +90,103 @@ def test_threat_O1_changed_row_is_found(ledger: list[object], statement: str) ->
     result = call("ledger", "verify", *ledger)
 
     assert result.exit_code == 65, said(result)
-    assert "remedy" in said(result)
+    assert REMEDY_CHANGED in said(result)
 
 
-@pytest.mark.parametrize("damage", ["missing", "garbage", "truncated"])
+@pytest.mark.parametrize(
+    ("words", "statement"),
+    [
+        (["prove", 1], "UPDATE entry SET salt = zeroblob(32) WHERE leaf = 1"),
+        (["prove", 1, "--newest"], "UPDATE entry SET salt = zeroblob(32) WHERE leaf = 1"),
+        (["prove", 1], "UPDATE entry SET salt = zeroblob(32) WHERE leaf = 0"),
+        (["prove", 1], "DELETE FROM entry WHERE leaf = 1"),
+        (["prove", 1, "--newest"], "DELETE FROM entry WHERE leaf = 1"),
+        (["checkpoint"], "UPDATE checkpoint SET note = CAST(replace(CAST(note AS TEXT), 'demo', 'omed') AS BLOB)"),
+        (["checkpoint"], "UPDATE checkpoint SET note = zeroblob(9)"),
+        (["prove", 1], "UPDATE checkpoint SET note = zeroblob(9)"),
+    ],
+)
+def test_threat_O1_nothing_is_proved_from_changed_rows(
+    ledger: list[object], words: list[object], statement: str
+) -> None:
+    """A receipt or checkpoint that does not hold is not handed out: 65, as from the verification (O1)."""
+    change(ledger, statement)
+    result = call("ledger", *words, *ledger)
+
+    assert result.exit_code == 65, said(result)
+    assert REMEDY_CHANGED in said(result)
+    assert "tlog-proof" not in said(result)
+
+
+@pytest.mark.parametrize("damage", ["missing", "garbage", "truncated", "a folder"])
 def test_ledger_that_cannot_be_read_is_told_apart(ledger: list[object], damage: str) -> None:
     """A broken disk is no forgery: 74."""
     path = Path(str(ledger[-1])) / "ledger.db"
     if damage == "missing":
         path.unlink()
+    elif damage == "a folder":
+        path.unlink()
+        path.mkdir()
     elif damage == "garbage":
         path.write_bytes(b"no database at all " * 1_000)
     else:
         path.write_bytes(path.read_bytes()[:4_096])
         for log in path.parent.glob("ledger.db-*"):
             log.unlink()
+    for words in (["verify"], ["checkpoint"], ["prove", 1]):
+        result = call("ledger", *words, *ledger)
+
+        assert result.exit_code == 74, said(result)
+        assert REMEDY_UNREADABLE in said(result)
+
+
+@pytest.mark.parametrize("damage", ["missing", "a folder"])
+def test_bodies_that_cannot_be_read_are_no_tampering(ledger: list[object], damage: str) -> None:
+    """A copy without the bodies that are owed is no whole copy: 74, and what to copy."""
+    spool = Path(str(ledger[-1])) / "spool"
+    spool.unlink()
+    if damage == "a folder":
+        spool.mkdir()
     result = call("ledger", "verify", *ledger)
 
     assert result.exit_code == 74, said(result)
+    assert "the ledger cannot be read" in said(result)
+    assert ("copy the whole data folder" if damage == "missing" else REMEDY_UNREADABLE) in said(result)
+
+
+def test_missing_scratch_folder_says_nothing_of_the_ledger(ledger: list[object], tmp_path: Path) -> None:
+    """Where no copy can be made nothing was verified: 74, never 65 or 66."""
+    result = call("ledger", "verify", "--scratch", tmp_path / "none", *ledger)
+
+    assert result.exit_code == 74, said(result)
+    assert f"no copy can be made in `{tmp_path / 'none'}` (no such file or directory)" in said(result)
+
+
+@pytest.mark.parametrize("words", [["verify"], ["checkpoint"], ["prove", "1"]])
+@pytest.mark.parametrize("closed", ["ledger.db", "."])
+def test_ledger_of_another_user_is_unreadable(ledger: list[object], words: list[str], closed: str) -> None:
+    """Whoever may not read it has found nothing: 74 with the remedy, and not 77, which means refused."""
+    (Path(str(ledger[-1])) / closed).chmod(0)
+    result = subprocess.run(
+        [*without_privilege(), sys.executable, "-m", "gateway", "ledger", *words, *map(str, ledger)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (Path(str(ledger[-1])) / closed).chmod(0o700)
+
+    assert result.returncode == 74, result.stderr
+    assert "remedy: " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def without_privilege() -> list[str]:
+    """Return what to put before a command so that the rights of files hold for it, too, where we are root."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("`setpriv` is missing, and root reads every file")
+    return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
 
 def test_ledger_of_another_gateway_is_not_taken_for_this_one(ledger: list[object], tmp_path: Path) -> None:

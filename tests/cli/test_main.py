@@ -18,6 +18,7 @@ from gateway.domain.errors import (
     SignatureError,
     TrustError,
 )
+from gateway.store.verdict import VerificationError
 from tests.cli.demo_folder import call, said
 
 
@@ -52,6 +53,7 @@ ENDINGS = [
     (FormatError("bytes are wrong"), 65, "bytes are wrong"),
     (SignatureError("nobody signed"), 65, "nobody signed"),
     (TrustError("edition 1 is older"), 65, "nothing was taken over"),
+    (VerificationError("leaf 7: it was changed"), 65, "remedy: keep it as it is, as evidence"),
     (CapacityError("spool", 3), 75, "retry after 3 s"),
     (ConfigurationError("key `a` is wrong", "set it"), 78, "remedy: set it"),
     (LedgerError("the disk failed"), 74, "the disk failed"),
@@ -61,6 +63,13 @@ ENDINGS = [
     (PermissionError(13, "Permission denied", "/x"), 77, "permission denied: `/x`"),
     (ConnectionRefusedError(111, "Connection refused"), 69, "connection refused"),
     (OSError(5, "Input/output error", "/x"), 74, "input/output error"),
+    (FileNotFoundError(2, "No such file or directory", "/Data/X"), 66, "remedy: give the path of what exists"),
+    (IsADirectoryError(21, "Is a directory", "/Data/X"), 74, "is a directory: `/Data/X`"),
+    (PermissionError(13, "Permission denied", "/x"), 77, "remedy: run it as the user whose file it is"),
+    (OSError(28, "No space left on device", "/x"), 74, "remedy: make room on that disk"),
+    (OSError(30, "Read-only file system", "/x"), 74, "remedy: give a place on a disk that can be written"),
+    (OSError(98, "Address already in use"), 74, "remedy: stop whoever listens there"),
+    (TimeoutError(110, "Connection timed out"), 69, "remedy: see that it runs"),
     (BaseExceptionGroup("tasks", [PeerError("gone"), LedgerError("the disk failed")]), 74, "the disk failed"),
 ]
 
@@ -72,6 +81,7 @@ def test_error_ends_in_its_exit_code_and_a_remedy(error: Exception, code: int, t
 
     assert result.exit_code == code
     assert text in said(result)
+    assert "\n  remedy: " in said(result)
     assert "Traceback" not in said(result)
 
 

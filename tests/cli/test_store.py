@@ -1,13 +1,18 @@
 """`accord store migrate`: a gateway that ran on its own disk goes on in PostgreSQL, and its ledger with it."""
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from gateway.settings.gateway import GatewaySettings
+from gateway.settings.source import load
 from tests.app.processes import Running, running
 from tests.cli.demo_folder import call, copied, said
 from tests.postgres import fresh_schema, postgres_server
@@ -117,6 +122,56 @@ def test_embedded_engine_does_not_open_a_moved_ledger(moved: tuple[Path, Path, R
     again = call("store", "migrate", "--from", federation / "gateway" / "data", "--to", config)
     assert again.exit_code == 78, said(again)
     assert 'set `engine = "postgres"`' in said(again)
+
+
+SPOILT: list[tuple[list[object], str]] = [
+    (["verify"], "UPDATE entry SET salt = decode(repeat('00', 32), 'hex') WHERE leaf = 1"),
+    (["prove", 1], "UPDATE entry SET salt = decode(repeat('00', 32), 'hex') WHERE leaf = 1"),
+    (["prove", 1, "--newest"], "UPDATE entry SET salt = decode(repeat('00', 32), 'hex') WHERE leaf = 0"),
+    (["prove", 1], "DELETE FROM entry WHERE leaf = 1"),
+    (["prove", 1], "DELETE FROM entry WHERE leaf = 0"),
+    (["checkpoint"], "UPDATE checkpoint SET note = 'x'"),
+]
+
+
+def test_ledger_in_postgresql_tells_tampering_from_what_cannot_be_read(stopped: Path, settings: Path) -> None:
+    """65 with what to do about tampering, 74 where no copy can be made; neither is taken for the other (O1)."""
+    ok("store", "migrate", "--from", stopped / "gateway" / "data", "--to", settings)
+    nowhere = call("ledger", "verify", "--config", settings, "--scratch", stopped / "none")
+    assert (nowhere.exit_code, "no copy can be made" in said(nowhere)) == (74, True)
+    assert "remedy: this says nothing of tampering" in said(nowhere)
+
+    for words, statement in SPOILT:
+        with spoilt(settings, statement):
+            result = call("ledger", *words, "--config", settings)
+        assert result.exit_code == 65, (words, statement, said(result))
+        assert "remedy: keep it as it is, as evidence" in said(result)
+    ok("ledger", "verify", "--config", settings)
+
+
+@contextmanager
+def spoilt(settings: Path, statement: str) -> Iterator[None]:
+    """Do to the database what its administrator could do, and take it back afterwards."""
+    shared = load(settings, GatewaySettings, {}).values.store.postgres
+    tables = ("entry", "checkpoint")
+
+    async def run(*statements: str) -> None:
+        connection = await asyncpg.connect(shared.dsn, server_settings={"search_path": shared.schema})
+        try:
+            async with connection.transaction():
+                # What hangs on an entry does not matter here.
+                await connection.execute("SET LOCAL session_replication_role = replica")
+                for each in statements:
+                    await connection.execute(each)
+        finally:
+            await connection.close()
+
+    asyncio.run(run(*[f"CREATE TABLE kept_{name} AS TABLE {name}" for name in tables], statement))
+    try:
+        yield
+    finally:
+        back = "DELETE FROM {0}; INSERT INTO {0} SELECT * FROM kept_{0}; DROP TABLE kept_{0}"
+        asyncio.run(run(*map(back.format, tables)))
 
 
 def test_gateway_without_its_database_is_up_and_says_why_it_is_not_ready(federation: Path) -> None:

@@ -21,6 +21,8 @@ from gateway.store.postgres.migrate import check_current
 from gateway.store.postgres.places import place_of
 from gateway.store.postgres.proofs import Proofs
 from gateway.store.register import Line, lines
+from gateway.store.verdict import VerificationError
+from gateway.store.walking import names
 
 T = TypeVar("T")
 
@@ -56,7 +58,7 @@ def newest_checkpoint(access: PostgresSettings, password: str | None, *, origin:
     """Return the newest checkpoint of a ledger.
 
     Raises:
-        TrustError: `public` did not sign it for `origin`.
+        VerificationError: `public` did not sign it for `origin`.
         LedgerError, CapacityError: it cannot be read.
     """
 
@@ -73,7 +75,8 @@ def prove(
 
     Raises:
         FormatError: the ledger has no such entry.
-        TrustError, LedgerError, CapacityError: as `newest_checkpoint`.
+        VerificationError: nor has it what proves the entry; or as `newest_checkpoint`.
+        LedgerError, CapacityError: as `newest_checkpoint`.
     """
 
     async def ask(connection: Connection) -> bytes:
@@ -81,10 +84,18 @@ def prove(
         if not 0 <= leaf < head.size:
             raise FormatError(f"the ledger has leaves 0 to {head.size - 1}, not {leaf}")
         proofs = Proofs()
-        if not newest:
-            return (await proofs.receipts(connection, [(number, leaf)]))[number, leaf]
-        salt, record = await connection.fetchrow(LINE, number, leaf)
-        return await proofs.receipt(connection, (number, leaf), salt, record, head.size, head.note)
+        with names(f"leaf {leaf}"):
+            line = await connection.fetchrow(LINE, number, leaf)
+            if line is None:
+                raise VerificationError("it is missing")
+            try:
+                if not newest:
+                    return (await proofs.receipts(connection, [(number, leaf)]))[number, leaf]
+                salt, record = line
+                return await proofs.receipt(connection, (number, leaf), salt, record, head.size, head.note)
+            except LedgerError as error:
+                # The database was read, and rows that its newest checkpoint covers are not in it.
+                raise VerificationError(str(error)) from error
 
     return _asked(access, password, ask)
 
@@ -112,7 +123,8 @@ async def _newest(connection: Connection, origin: str, public: bytes) -> tuple[i
     note = None if number is None else await connection.fetchval(NEWEST, number)
     if note is None:
         raise LedgerError(f"the database holds no ledger of `{origin}`")
-    return number, verify_checkpoint(note, origin, public)
+    with names("the newest checkpoint"):
+        return number, verify_checkpoint(note, origin, public)
 
 
 def _asked(

@@ -7,7 +7,6 @@ so whoever doubts one of them verifies that one by its own key. Nothing is writt
 
 import asyncio
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +28,7 @@ from gateway.store.sqlite.engine import MIGRATIONS
 from gateway.store.sqlite.migrate import migrate
 from gateway.store.sqlite.replay import Replay
 from gateway.store.verdict import Report, VerificationError
-from gateway.store.verify import COMPARED, compare
+from gateway.store.verify import COMPARED, compare, scratch_folder
 from gateway.store.walking import Walk, names
 
 STATEMENT_S = 3_600.0
@@ -125,8 +124,8 @@ async def verify_within(
     found = await connection.fetchval("SELECT value FROM identity WHERE name = 'network'")
     if found != network:
         raise VerificationError(f"the database is of network `{found}`, not `{network}`")
-    with tempfile.TemporaryDirectory(prefix="accord-verify-", dir=scratch) as folder:
-        logs = await export_logs(connection, Path(folder))
+    with scratch_folder(scratch) as folder:
+        logs = await export_logs(connection, folder)
         ours = next((log for log in logs if log.origin == origin), None)
         if ours is None:
             raise LedgerError(f"the database holds no ledger of `{origin}`")
@@ -134,10 +133,10 @@ async def verify_within(
             raise VerificationError(f"the database names another key for the ledger of `{origin}` than the one given")
         turns = [(log, size) for log, size in await connection.fetch(TURNS)]
         verification = _Verification(logs, network)
-        report = verification.run(Path(folder), turns, ours)
-        await export_together(connection, Path(folder) / "together.db")
-        with closing(sqlite3.connect(Path(folder) / "together.db")) as together:
-            compare(together, Path(folder) / "derived.db", TABLES, verification.spell)
+        report = verification.run(folder, turns, ours)
+        await export_together(connection, folder / "together.db")
+        with closing(sqlite3.connect(folder / "together.db")) as together:
+            compare(together, folder / "derived.db", TABLES, verification.spell)
         await _check_beside(connection)
         owed = await _check_bodies(connection, ours.number)
     return msgspec.structs.replace(report, owed=owed)
