@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from gateway.cli.failures import DATA_INVALID, INPUT_MISSING, REFUSED, CommandError
+from gateway.cli.failures import DATA_INVALID, REFUSED, CommandError
+from gateway.cli.files import must_exist
 from gateway.cli.init import AGREEMENTS
 from gateway.cli.languages import LANGUAGE
 from gateway.cli.moments import Moment, spelled
@@ -114,7 +115,7 @@ def partners(path: Path, parties: bool, as_json: bool) -> None:
     from gateway.domain.errors import ConfigurationError
     from gateway.settings.partners import party_tables, read_partners
 
-    _must_exist(path)
+    must_exist(path)
     try:
         found = read_partners(path)
     except ConfigurationError as error:
@@ -144,8 +145,7 @@ def _ground(config: Path | None, edition: Path | None, agreements: Path | None, 
         raise click.UsageError("give either --config or --directory")
     try:
         directory, folder = _files(config, edition)
-        for path in (directory, agreements or folder):
-            _must_exist(path)
+        must_exist(directory, agreements or folder)
         return read_ground(directory, agreements or folder, at_ms)
     except ConfigurationError as error:
         raise CommandError(error.what, error.remedy, DATA_INVALID) from None
@@ -157,20 +157,15 @@ def _files(config: Path | None, edition: Path | None) -> tuple[Path, Path]:
     from gateway.settings.source import load
 
     if config is not None:
-        _must_exist(config)
+        must_exist(config)
         settings = load(config, GatewaySettings).values
         return Path(settings.directory.edition_file), Path(settings.law.agreements_folder)
     assert edition is not None
-    _must_exist(edition)
+    must_exist(edition)
     if edition.suffix == ".toml":
         return edition, Path(load(edition, DirectorySource).values.law.agreements_folder)
     beside = edition.resolve().parent.parent.parent / "agreements"
     return edition, beside if beside.is_dir() else AGREEMENTS
-
-
-def _must_exist(path: Path) -> None:
-    if not path.exists():
-        raise CommandError(f"there is no `{path}`", "give the path of an existing file or folder", INPUT_MISSING)
 
 
 def _party(ground: "Ground", name: str) -> str:

@@ -203,6 +203,7 @@ def warn(health: Health) -> None:
         click.echo("  remedy: connect to the gateway itself: an https:// address in [[gateways]]", err=True)
     elif not health.connected and health.failure is not None:
         click.echo(f"accord: not connected: {health.failure}", err=True)
+        click.echo("  remedy: it is tried again by itself; `accord check --connect URL` says more", err=True)
 
 
 def end(health: Health, code: int = 0) -> None:

@@ -16,6 +16,7 @@ from gateway.domain.errors import (
     GatewayError,
     LedgerError,
     PeerError,
+    RecipientError,
     SignatureError,
     TrustError,
 )
@@ -32,6 +33,12 @@ CONFIGURATION = 78
 
 # What to do, where the error itself does not say.
 _KINDS: tuple[tuple[type[GatewayError], int, str | None], ...] = (
+    (
+        RecipientError,
+        DATA_INVALID,
+        "name one that the newest edition lists (`accord directory show` tells), or have whoever keeps the directory"
+        " list it with a key in force",
+    ),
     (FormatError, DATA_INVALID, "check what was given; where it came from outside, ask its sender for a new copy"),
     (SignatureError, DATA_INVALID, "ask whoever made it to sign again, with a key in force"),
     (

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from gateway.cli.failures import CANNOT_CREATE, CommandError
+from gateway.cli.failures import CANNOT_CREATE, INPUT_MISSING, CommandError
 
 PRIVATE = 0o600
 PUBLIC = 0o644
@@ -47,6 +47,17 @@ def write_new(path: Path, content: bytes, mode: int) -> Path:
     if path.exists():
         raise CommandError(f"`{path}` exists already", "move it away, or give another place", CANNOT_CREATE)
     return write(path, content, mode)
+
+
+def must_exist(*paths: Path) -> None:
+    """Tell what a command was given and is not there apart from what is there and no good.
+
+    Raises:
+        CommandError: one of them does not exist.
+    """
+    for path in paths:
+        if not path.exists():
+            raise CommandError(f"there is no `{path}`", "give the path of an existing file or folder", INPUT_MISSING)
 
 
 def refuse_filled(path: Path) -> None:

@@ -8,10 +8,12 @@ import click
 import msgspec
 
 from gateway.cli.failures import DATA_INVALID, REFUSED, CommandError
+from gateway.cli.files import must_exist
 from gateway.cli.languages import LANGUAGE
 from gateway.cli.moments import Moment, spelled
 from gateway.cli.policy_coverage import coverage
 from gateway.cli.policy_test import test
+from gateway.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gateway.domain.message import Header
@@ -55,11 +57,12 @@ def explain(
 ) -> None:
     """Judge the HEADER in a JSON file; what says nothing of law (ids, digests, times) may be left out.
 
-    Exit codes: 0 permitted, 77 refused, 65 bad input.
+    Exit codes: 0 permitted, 77 refused, 65 bad input, 66 a file is missing.
     """
     from gateway.app.clock import wall_ms
     from gateway.policy.explain import explain as explain_header
 
+    must_exist(*filter(None, (header, edition, agreements, facts)))
     now_ms = wall_ms() if at_ms is None else at_ms
     judge = _judge(edition, agreements, grants_key)
     asked = read_header(header, judge.directory.edition.network, now_ms)
@@ -77,7 +80,6 @@ def read_header(path: Path, network: str, at_ms: int) -> "Header":
     Raises:
         CommandError: the file is no header; the text names the field.
     """
-    from gateway.domain.errors import ConfigurationError
     from gateway.domain.message import Header
     from gateway.settings.source import read_bytes, refuse_unknown
 
@@ -144,10 +146,12 @@ def _judge(edition: Path, agreements: Path | None, grants_key: str | None) -> "J
     from gateway.cli.init import AGREEMENTS
     from gateway.policy.decide import Judge
 
-    directory = self_consistent(edition, grants_key)
     beside = edition.resolve().parent.parent.parent / "agreements"
     folder = agreements or (beside if beside.is_dir() else AGREEMENTS)
-    return Judge(directory, read_law_folder(folder))
+    try:
+        return Judge(self_consistent(edition, grants_key), read_law_folder(folder))
+    except ConfigurationError as error:
+        raise CommandError(error.what, error.remedy, DATA_INVALID) from None
 
 
 def _facts(path: Path | None) -> Any:
@@ -158,6 +162,8 @@ def _facts(path: Path | None) -> Any:
         return NO_FACTS
     try:
         return msgspec.json.decode(read_bytes(path, "facts"), type=Facts)
+    except ConfigurationError as error:
+        raise CommandError(error.what, error.remedy, DATA_INVALID) from None
     except (ValueError, RecursionError) as error:
         raise CommandError(f"`{path}`: {error}", "see gateway/domain/facts.py for the fields", DATA_INVALID) from None
 

@@ -10,6 +10,7 @@ from gateway.cli.moments import spelled
 from gateway.domain.decision import Reason
 from gateway.endpoint.words import InboxLine, ReceiptLine, Timeline
 from gateway.policy.reasons import sentence as plain
+from gateway.wire.problems import PROBLEMS
 
 STATES = {
     "queued": "queued here, not sent yet",
@@ -44,6 +45,8 @@ def tell_timeline(timeline: Timeline) -> None:
         click.echo(f"  {recipient.recipient}: {recipient.outcome or 'nothing heard yet'}")
     if timeline.declined_code is not None:
         click.echo(f"  {timeline.declined_code}: {timeline.declined_detail}")
+        if timeline.declined_code in PROBLEMS:
+            click.echo(f"  remedy: {PROBLEMS[timeline.declined_code].remedy}")
     tell_reasons(timeline.reasons)
 
 

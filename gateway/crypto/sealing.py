@@ -20,7 +20,7 @@ from gateway.crypto.keys import SecretKey, sign
 from gateway.crypto.padding import pad
 from gateway.crypto.wraps import SUITE_OF_PUBLIC_BYTES, wrap
 from gateway.domain.directory import Directory
-from gateway.domain.errors import FormatError, SignatureError
+from gateway.domain.errors import FormatError, RecipientError, SignatureError
 from gateway.domain.label import Label
 from gateway.domain.message import (
     BODY_BYTES_MAX,
@@ -103,11 +103,11 @@ def recipient_key(directory: Directory, authority: str, suite: int, at_ms: int) 
     """Return the wrap key of `authority` for `suite` in force at `at_ms`; of several, the newest.
 
     Raises:
-        FormatError: the authority is unknown, or has no such key.
+        RecipientError: the authority is unknown, or has no such key.
     """
     number = directory.edition.number
     if authority not in directory.authorities:
-        raise FormatError(f"recipient is not in edition {number}")
+        raise RecipientError(f"recipient `{authority}` is not in edition {number}")
     candidates = [
         (listed.entry.not_before_ms, kid, listed.public)
         for kid, listed in directory.keys.items()
@@ -117,7 +117,7 @@ def recipient_key(directory: Directory, authority: str, suite: int, at_ms: int) 
         and directory.accepts_key(listed, at_ms)
     ]
     if not candidates:
-        raise FormatError(f"recipient `{authority}` has no key of suite {suite} in force in edition {number}")
+        raise RecipientError(f"recipient `{authority}` has no key of suite {suite} in force in edition {number}")
     _, kid, public = max(candidates)
     return RecipientKey(authority, kid, public)
 

@@ -1,6 +1,6 @@
 """Errors, sorted by who must act.
 
-The sender: `FormatError`, `SignatureError`, `PeerError`. Everybody, later: `CapacityError`.
+The sender: `FormatError` with `RecipientError`, `SignatureError`, `PeerError`. Everybody, later: `CapacityError`.
 Whoever keeps the directory: `TrustError`. The operator: `ConfigurationError`, `LedgerError`.
 A refusal by policy is no error but a value (`gateway.domain.decision`).
 """
@@ -12,6 +12,10 @@ class GatewayError(Exception):
 
 class FormatError(GatewayError):
     """The bytes are not what they claim to be; the sender must mend them."""
+
+
+class RecipientError(FormatError):
+    """The directory lists nobody of that name, or no key for them; the sender must name another, or have it listed."""
 
 
 class SignatureError(GatewayError):

@@ -15,6 +15,7 @@ from gateway.domain.errors import (
     FormatError,
     LedgerError,
     PeerError,
+    RecipientError,
     SignatureError,
     TrustError,
 )
@@ -51,6 +52,7 @@ def test_unknown_command_is_a_usage_error() -> None:
 
 ENDINGS = [
     (FormatError("bytes are wrong"), 65, "bytes are wrong"),
+    (RecipientError("recipient `nobody` is not in edition 1"), 65, "remedy: name one that the newest edition lists"),
     (SignatureError("nobody signed"), 65, "nobody signed"),
     (TrustError("edition 1 is older"), 65, "nothing was taken over"),
     (VerificationError("leaf 7: it was changed"), 65, "remedy: keep it as it is, as evidence"),

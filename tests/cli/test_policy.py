@@ -203,6 +203,32 @@ def test_bad_facts_are_refused(asked: Asked, tmp_path: Path, content: bytes) -> 
     assert asked.about("--facts", path)[0] == 65
 
 
+@pytest.mark.parametrize("missing", ["header", "--directory", "--agreements", "--facts"])
+def test_missing_file_is_told_from_bad_input(asked: Asked, tmp_path: Path, missing: str) -> None:
+    """66 where a file of the command is not there, as with every command; 65 is for one that is no good."""
+    header = tmp_path / "header.json"
+    header.write_text(json.dumps(PLAIN))
+    nothing = tmp_path / "nothing"
+    words = [nothing if missing == "header" else header, "--directory", asked.edition]
+    result = call("policy", "explain", *words, *([] if missing == "header" else [missing, nothing]))
+
+    assert result.exit_code == 66, said(result)
+    assert f"there is no `{nothing}`" in said(result)
+    assert "remedy: give the path of an existing file or folder" in said(result)
+
+
+@pytest.mark.parametrize("given", ["--directory", "--agreements", "--facts"])
+def test_file_that_is_no_good_is_bad_input(asked: Asked, tmp_path: Path, given: str) -> None:
+    """An empty edition, a folder without agreements, empty facts: 65, never the code of our own configuration."""
+    path = tmp_path / "empty"
+    if given == "--agreements":
+        path.mkdir()
+    else:
+        path.touch()
+
+    assert asked.about(given, path)[0] == 65
+
+
 def test_permit_shows_every_clause_that_was_asked(asked: Asked) -> None:
     """Whoever asks why it passed sees rule, article, basis and effect, our own policy told apart from the treaty."""
     code, text = asked.about()
