@@ -21,6 +21,7 @@ import aiohttp
 
 from benchmarks.machine import Verification, describe
 from benchmarks.peers import Meter, Recipient, Sender, connect
+from gateway.app.loop import run as run_loop
 from gateway.cli.demo_files import free_ports
 from gateway.crypto.digests import sha256
 from gateway.crypto.envelope import decode_envelope
@@ -134,7 +135,7 @@ def queued(messages: int) -> str:
         gateway = deployment.start(GATEWAY_CORE)
         meter = Meter()
         try:
-            asyncio.run(fill(deployment, prepared, meter))
+            run_loop(fill(deployment, prepared, meter))
             memory = Process(gateway.pid).memory_peak_mib()
         finally:
             end(gateway)
@@ -170,7 +171,7 @@ def run(messages: int, together: int, interval_s: float | None) -> tuple[float, 
         meter = Meter()
         try:
             watch = Process(gateway.pid)
-            windows = asyncio.run(drive(deployment, prepared, meter, interval_s, watch))
+            windows = run_loop(drive(deployment, prepared, meter, interval_s, watch))
             memory = watch.memory_peak_mib()
         finally:
             stop.set()
@@ -220,7 +221,7 @@ def report(
 def main() -> None:
     """Print the answer."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=16_000)
+    parser.add_argument("--messages", type=int, default=40_000)
     parser.add_argument("--together", type=int, nargs="*", default=[1, 32])
     parser.add_argument("--no-half", action="store_true")
     parser.add_argument("--queued", type=int, default=100_000)

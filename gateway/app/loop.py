@@ -5,13 +5,15 @@ TLS, sockets and timers are then compiled code, which saves a tenth of what a me
 
 import asyncio
 from collections.abc import Coroutine
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
-def run(main: Coroutine[object, object, None]) -> None:
-    """Run `main` until it ends; what it raises is raised."""
+def run(main: Coroutine[object, object, Result]) -> Result:
+    """Run `main` until it ends and return what it returns; what it raises is raised."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
+        return asyncio.run(main)
+    return uvloop.run(main)
