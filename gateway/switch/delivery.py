@@ -54,13 +54,15 @@ class _InFlight(Struct):
 class _Recipient:
     """One authority with at least one session."""
 
-    __slots__ = ("behind", "cursor", "in_flight", "in_flight_bytes", "overdue", "sessions", "stalled", "turn")
+    __slots__ = ("behind", "cursor", "due_ms", "in_flight", "in_flight_bytes", "overdue", "sessions", "stalled", "turn")
 
     def __init__(self) -> None:
         self.sessions: list[Session] = []
         self.turn = 0
         self.in_flight: dict[bytes, _InFlight] = {}
         self.in_flight_bytes = 0
+        # Nothing in flight is due before this: what is sent later is due later.
+        self.due_ms = 0
         self.behind = True
         self.stalled = False
         self.cursor: tuple[int, int] | None = None
@@ -71,6 +73,14 @@ class _Recipient:
         flight = self.in_flight.pop(header_sha256, None)
         if flight is not None:
             self.in_flight_bytes -= flight.size_bytes
+
+    def overdue_at(self, now_ms: int) -> list[tuple[bytes, _InFlight]]:
+        """Return what should have been acknowledged by now."""
+        if now_ms < self.due_ms:
+            return []
+        found = [(key, flight) for key, flight in self.in_flight.items() if flight.due_ms <= now_ms]
+        self.due_ms = min([flight.due_ms for flight in self.in_flight.values() if flight.due_ms > now_ms], default=0)
+        return found
 
     def rewind(self) -> None:
         self.behind = True
@@ -172,7 +182,7 @@ class Deliveries:
     def tick(self, now_ms: int) -> None:
         """Take back what nobody acknowledged in time, and serve whoever is behind."""
         for authority, recipient in list(self._recipients.items()):
-            overdue = [(key, flight) for key, flight in recipient.in_flight.items() if flight.due_ms <= now_ms]
+            overdue = recipient.overdue_at(now_ms)
             for header_sha256, flight in overdue:
                 if flight.session is not None:
                     _, times = recipient.overdue.get(header_sha256, (flight.session, 0))
@@ -218,6 +228,7 @@ class Deliveries:
         flight.session = session
         # Only silence on a live connection makes us wait longer; an attempt may also have ended with a crash.
         flight.due_ms = now_ms + min(limits.acknowledge_within_ms << min(times, 16), limits.acknowledge_within_ms_max)
+        recipient.due_ms = min(recipient.due_ms, flight.due_ms)
 
     def unbooked(self, row: Pending) -> None:
         """Take back a delivery that ended, or whose consent was revoked, while its attempt was on its way to disk."""
