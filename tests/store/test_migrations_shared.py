@@ -18,7 +18,7 @@ from tools.postgres import PostgresServer
 KNOWN = steps(MIGRATIONS)
 # What newer steps brought; taken away, a store is one of the version before.
 ADDED = {
-    2: "DROP FUNCTION commit_rare(smallint, jsonb); DROP TABLE effect;"
+    3: "DROP FUNCTION commit_rare(smallint, jsonb); DROP TABLE effect;"
     " ALTER FUNCTION commit_statements(smallint, jsonb) RENAME TO commit_rare"
 }
 
@@ -49,7 +49,8 @@ async def test_threat_D8_store_of_the_version_before_goes_on_with_its_data(postg
     await after.close()
 
 
-async def test_each_version_is_made_step_by_step(postgres_server: PostgresServer) -> None:
+@pytest.mark.parametrize("stop", range(1, len(KNOWN)))
+async def test_each_version_is_made_step_by_step(postgres_server: PostgresServer, stop: int) -> None:
     """The steps build on one another: stopping after any of them and going on gives the same as all at once."""
     schemas = (fresh_schema(), fresh_schema())
     found = []
@@ -57,9 +58,9 @@ async def test_each_version_is_made_step_by_step(postgres_server: PostgresServer
         connection = await asyncpg.connect(postgres_server.dsn, server_settings={"search_path": schema})
         if schema == schemas[0]:
             await connection.execute(f'CREATE SCHEMA "{schema}"; {JOURNAL}')
-            number, name, sql = KNOWN[0]
-            await connection.execute(sql)
-            await connection.execute(NOTE, number, name, digest(sql))
+            for number, name, sql in KNOWN[:stop]:
+                await connection.execute(sql)
+                await connection.execute(NOTE, number, name, digest(sql))
         assert await migrate(connection, schema) == KNOWN[-1][0]
         found.append(
             await connection.fetch(

@@ -13,7 +13,7 @@ CLIENT_ERRORS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.Internal
 # Whatever can come from the server or from the way to it.
 ERRORS = (*CLIENT_ERRORS, asyncpg.PostgresError)
 
-# Raised by our own functions (migrations/0001.sql).
+# Raised by our own functions (migrations/0002.sql).
 ASSUMPTION, FENCED, CONTRADICTION = "AC001", "AC002", "AC003"
 
 # Classes of SQLSTATE after which nothing was written and the same may be tried again: connection, transaction rollback,
