@@ -32,7 +32,7 @@ from gateway.store.data_directory import claim, free_bytes
 from gateway.store.frozen import refuse_frozen
 from gateway.store.sqlite.connection import library
 from gateway.telemetry.logs import refuse_debug
-from gateway.wire.tls import Identity, client_context, refuse_key_log, server_context
+from gateway.wire.tls import Identity, client_context, knows_early_data, refuse_key_log, server_context
 from gateway.wire.topics import topic_id
 
 Outcome = Literal["ok", "warning", "configuration", "unavailable", "untrusted", "refused"]
@@ -116,7 +116,7 @@ def check_central(settings: CentralSettings, endpoint: EndpointSettings, at_ms: 
 
 def check_platform() -> Iterator[Found]:
     """Yield versions of what the security rests on, with what is known against them."""
-    yield Found("python", "ok", sys.version.split()[0])
+    yield _python(sys.version.split()[0], knows_early_data())
     sqlite, _, defect = library().partition(" ")
     if defect:
         yield Found("sqlite", "warning", f"{sqlite} {defect}", "prefer 3.51.3 or newer")
@@ -152,6 +152,15 @@ def _tried(check: str, act: Callable[[], object], detail: str | None = None) -> 
     except OSError as error:
         where = f" `{error.filename}`" if error.filename else ""
         return Found(check, "configuration", f"{error.strerror or error}{where}".lower(), "mend the path or its rights")
+
+
+def _python(number: str, mended: bool) -> Found:
+    if mended:
+        return Found("python", "ok", f"{number}, CVE-2023-40217 mended")
+    detail = (
+        f"{number}: CVE-2023-40217 is open; our listeners and WebSockets are not reached by it, a broker's link may be"
+    )
+    return Found("python", "warning", detail, "install the security updates of your distribution, or 3.11.5 or newer")
 
 
 def _only_failures(found: Found) -> Iterator[Found]:

@@ -20,6 +20,9 @@ from gateway.wire.frames import FRAME_BYTES_MAX, LINK_PATH, SUBPROTOCOL
 from gateway.wire.tls import Identity, client_context
 
 DIRECTORY_PATH = "/v1/directory"
+# What a gateway's answer may have in headers; more is no gateway of ours (reliability.md 4.1).
+HEADER_BYTES_MAX = 4_096
+HEADERS_MAX = 48
 # WebSocket close codes of wire.problems that say: not with this certificate.
 CLOSED_BY_IDENTITY = frozenset({4401, 4403})
 
@@ -157,10 +160,17 @@ async def connect(address: GatewayAddress, identity: Identity, limits: EndpointL
     connector = aiohttp.TCPConnector(ssl=client_context(identity, address.spki_sha256), limit=4)
     session = aiohttp.ClientSession(
         connector=connector,
-        timeout=aiohttp.ClientTimeout(total=30, sock_connect=limits.connect_timeout_s),
+        # Between two bytes of an answer; a WebSocket that stands is watched by its heartbeat instead.
+        timeout=aiohttp.ClientTimeout(
+            total=30, sock_connect=limits.connect_timeout_s, sock_read=limits.hello_timeout_s
+        ),
         auto_decompress=False,
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),
+        max_line_size=HEADER_BYTES_MAX,
+        max_field_size=HEADER_BYTES_MAX,
+        max_headers=HEADERS_MAX,
+        middlewares=(_refuse_redirect,),
     )
     try:
         async with asyncio.timeout(limits.connect_timeout_s + limits.hello_timeout_s):
@@ -185,6 +195,21 @@ async def connect(address: GatewayAddress, identity: Identity, limits: EndpointL
     return WebSocketWire(address.url, session, socket, limits)
 
 
+async def _refuse_redirect(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Follow nobody anywhere: an upgrade would be repeated wherever the answer points, without TLS if it says so.
+
+    Raises:
+        LinkError: the answer is a redirect.
+    """
+    answer = await handler(request)
+    if 300 <= answer.status < 400:
+        answer.close()
+        raise LinkError(f"the gateway `{request.url.origin()}` sends us elsewhere ({answer.status}): not followed")
+    return answer
+
+
 def _explain(error: BaseException, url: str) -> Exception | None:
     """Return the error that tells an operator what happened; None: not ours to explain."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
@@ -199,6 +224,8 @@ def _explain(error: BaseException, url: str) -> Exception | None:
         return LinkError(f"the gateway `{url}` cannot be reached ({reason})")
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return _turned_away(error.status, url)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return LinkError(f"`{url}` answers with headers that are no gateway's")
     if isinstance(error, aiohttp.ClientError | ConnectionError | ssl.SSLError):
         return RefusedError(url, "it broke the connection off after the handshake")
     if isinstance(error, TimeoutError):

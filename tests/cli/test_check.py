@@ -11,6 +11,7 @@ from gateway.app import pki
 from gateway.app.clock import wall_ms
 from gateway.central.database import FILE as RECORDS
 from gateway.endpoint.journal import DATABASE
+from gateway.wire.tls import knows_early_data
 from tests.app.processes import Served
 from tests.cli.demo_folder import Desk, call, copied, said
 
@@ -208,6 +209,7 @@ def test_versions_are_told(federation: Path) -> None:
 
     assert ssl.OPENSSL_VERSION in text
     assert all(name in text for name in ("python", "sqlite", "libsodium"))
+    assert ("CVE-2023-40217 mended" in text) == knows_early_data()
 
 
 def test_central_node_is_checked_with_its_endpoint_and_its_lookup_key(federation: Path) -> None:

@@ -1,6 +1,9 @@
 """TLS contexts: exact settings, refused key logs, readable errors. Handshakes are in tests/links."""
 
+import socket
 import ssl
+import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from msgspec.structs import replace
 
 from gateway.crypto.digests import encode_base64url, sha256
 from gateway.domain.errors import ConfigurationError, TrustError
-from gateway.wire.tls import client_context, refuse_key_log, server_context, spki_sha256
+from gateway.wire.tls import client_context, knows_early_data, refuse_key_log, server_context, spki_sha256
 from tests.wire.certificates import Issued, PrivateCa
 
 
@@ -39,6 +42,31 @@ def test_context_is_exactly_as_strict_as_it_must_be(issued: Issued, side: str) -
     assert context.cert_store_stats()["x509_ca"] == 1
     if side == "server":
         assert context.num_tickets == 0
+
+
+@pytest.mark.skipif(not knows_early_data(), reason="this Python has CVE-2023-40217; `accord check` says so")
+def test_python_that_is_called_mended_refuses_text_before_the_handshake(issued: Issued) -> None:
+    """CVE-2023-40217: what a peer sent in plain and left behind is never read as if TLS had brought it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, socket.create_connection(listener.getsockname()) as peer:
+        ours, _ = listener.accept()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        peer.close()
+        # The reset has arrived when the kernel says that nobody is at the other end.
+        while _connected(ours):
+            time.sleep(0.001)
+
+        with ours, pytest.raises(OSError):
+            server_context(issued.identity).wrap_socket(ours, server_side=True).recv(1)
+
+
+def _connected(connection: socket.socket) -> bool:
+    try:
+        connection.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def test_threat_O8_key_log_is_refused() -> None:
