@@ -276,7 +276,7 @@ class LinkSession:
         if self._sample is None:
             self._sample = (number, self._loop.time())
         sizes_bytes = [len(item.raw) for item in items]
-        if self._unjudged.take(sum(sizes_bytes)):
+        if self._unjudged.take(sum(sizes_bytes), quietly=True):
             self._window.hand_over(number, sizes_bytes)
             self._hand_over(number, items)
             return

@@ -18,6 +18,7 @@ from gateway.domain.session import Peer
 from gateway.links.budget import Budget
 from gateway.links.exchange import Exchange
 from gateway.links.mqtt_session import MqttSession, Shared
+from gateway.telemetry.bounds import BoundLog
 from gateway.telemetry.logs import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.broker import BrokerLink
@@ -78,6 +79,7 @@ class MqttLink:
             settle=self._link.acknowledge,
             ready=self._ready,
             now_s=self._loop.time,
+            bounds=BoundLog("mqtt"),
         )
         self._sessions: dict[str, MqttSession] = {}
         self._muted: dict[str, float] = {}

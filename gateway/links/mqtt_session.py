@@ -18,6 +18,7 @@ from gateway.domain.session import Answer, CloseReason, Delivery, Evidence, Peer
 from gateway.links.budget import Budget
 from gateway.links.exchange import Exchange
 from gateway.links.outgoing import Outgoing
+from gateway.telemetry.bounds import BoundLog
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.broker_frames import AskDirectory, Inner, encode_inner, parts_of
 from gateway.wire.broker_limits import BrokerLimits
@@ -53,6 +54,7 @@ class Shared(Struct, frozen=True):
     settle: Callable[[Inbound], object]
     ready: Callable[["MqttSession"], None]
     now_s: Callable[[], float]
+    bounds: BoundLog
 
 
 class _Waiting:
@@ -161,9 +163,10 @@ class MqttSession:
     def submit(self, frame: Submit, inbound: Inbound) -> None:
         """Hand submissions to the switch; `inbound` goes back to the broker when all of them are settled."""
         items = frame.items
-        if not self._takes(len(items), len(inbound.payload)):
+        bound = self._over_quota(len(items), len(inbound.payload)) or self._over_bound(len(items), len(inbound.payload))
+        if bound:
             numbers = range(frame.first, frame.first + len(items))
-            self._turn_back(numbers, inbound)
+            self._turn_back(numbers, inbound, bound)
             return
         self._shared.metrics.messages_received["mqtt"].inc(len(items))
         waiting = self._claim(len(items), inbound)
@@ -243,8 +246,8 @@ class MqttSession:
 
     def _acknowledge(self, frame: Acknowledge, inbound: Inbound) -> None:
         self._shared.metrics.acknowledgements_received.inc()
-        if not self._fits(1, len(inbound.payload)):
-            self._turn_back(range(frame.number, frame.number + 1), inbound)
+        if bound := self._over_bound(1, len(inbound.payload)):
+            self._turn_back(range(frame.number, frame.number + 1), inbound, bound)
             return
         self._wait_for(frame.number, self._claim(1, inbound))
         self._exchange.acknowledge(self, frame.number, frame.raw)
@@ -267,19 +270,21 @@ class MqttSession:
         self._unjudged_bytes -= waiting.size_bytes
         self._shared.unjudged.give(waiting.size_bytes)
 
-    def _takes(self, count: int, size_bytes: int) -> bool:
-        """Tell whether quota and bounds let so many submissions in; nothing of them has been verified."""
+    def _over_quota(self, count: int, size_bytes: int) -> str:
+        """Book so many submissions on the quota of this topic; return which one is used up, if one is."""
         now_ms = self._now_ms()
-        within = self._messages.take(count, now_ms) and self._octets.take(size_bytes, now_ms)
-        return within and self._fits(count, size_bytes)
+        if not self._messages.take(count, now_ms):
+            return "messages of a topic"
+        return "" if self._octets.take(size_bytes, now_ms) else "bytes of a topic"
 
-    def _fits(self, count: int, size_bytes: int) -> bool:
+    def _over_bound(self, count: int, size_bytes: int) -> str:
+        """Take room for submissions, of which nothing has been verified; return which bound has none, if one has."""
         shared = self._shared
         if len(self._open) + count > shared.broker_limits.unanswered_max:
-            return False
+            return "unanswered submissions of a topic"
         if self._unjudged_bytes and self._unjudged_bytes + size_bytes > shared.limits.unjudged_bytes_max:
-            return False
-        return shared.unjudged.take(size_bytes)
+            return "unjudged bytes of a topic"
+        return "" if shared.unjudged.take(size_bytes) else "unjudged bytes of all connections"
 
     def _claim(self, count: int, inbound: Inbound) -> _Waiting:
         size_bytes = len(inbound.payload)
@@ -312,8 +317,9 @@ class MqttSession:
             self._shared.unjudged.give(waiting.size_bytes)
             self._shared.settle(waiting.inbound)
 
-    def _turn_back(self, numbers: range, inbound: Inbound) -> None:
+    def _turn_back(self, numbers: range, inbound: Inbound, bound: str) -> None:
         retry_after_s = self._shared.limits.busy_retry_after_s
+        self._shared.bounds.reached(bound, retry_after_s, self._now_ms(), self._peer.authority)
         self.answer([Answer(number, "busy", code="busy", retry_after_s=retry_after_s) for number in numbers])
         self._shared.settle(inbound)
 

@@ -20,6 +20,7 @@ from gateway.links.https import HttpsApi
 from gateway.links.polling import PollingSession
 from gateway.links.replies import ProblemError
 from gateway.links.websocket import WebSocketLink
+from gateway.telemetry.bounds import BoundLog
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.frames import LINK_PATH
 from gateway.wire.languages import preferred
@@ -107,7 +108,8 @@ class Gateway:
     def __init__(self, exchange: Exchange, limits: Limits, metrics: Metrics, context: ssl.SSLContext) -> None:
         """Serve `exchange`; `context` is `wire.tls.server_context`, perhaps in a `ReloadableContext`."""
         # Shared with the link through a broker: one bound for everything that waits for judgement.
-        self.unjudged = unjudged = Budget(limits.unjudged_bytes_total_max)
+        self.unjudged = unjudged = Budget(limits.unjudged_bytes_total_max, self._full)
+        self._bounds = BoundLog("links")
         metrics.unjudged_bytes.set_function(lambda: unjudged.bytes_taken)
         self._exchange = exchange
         self._api = HttpsApi(exchange, limits, metrics, unjudged)
@@ -138,6 +140,10 @@ class Gateway:
         """Drain, and close what is left."""
         await self.drain()
         await self._listener.stop()
+
+    def _full(self) -> None:
+        now_ms = int(asyncio.get_running_loop().time() * 1_000)
+        self._bounds.reached("unjudged bytes of all connections", self._busy_retry_after_s, now_ms)
 
     async def _serve(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         if self._draining:

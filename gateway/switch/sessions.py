@@ -18,6 +18,7 @@ from gateway.switch.informing import Informing
 from gateway.switch.limits import SwitchLimits
 from gateway.switch.outcomes import Outcomes, sort
 from gateway.switch.quotas import Quotas, TokenBucket
+from gateway.telemetry.bounds import BoundLog
 from gateway.wire.frames import Hello
 
 # Failures of one session are forgiven at this rate; a full bucket cuts the link (wire.md).
@@ -50,6 +51,7 @@ class Exchange:
         self._limits = limits
         self._observe = observe
         self._quotas = Quotas(limits)
+        self._bounds = BoundLog("switch")
         self._admission = Admission(network, store, clock)
         self._deliveries = Deliveries(store, lambda: self._in_force, clock, limits)
         self._informing = Informing(store)
@@ -134,7 +136,7 @@ class Exchange:
             else:
                 self._admission.statement(raw, Ticket(session, number), self._in_force)
         except CapacityError as error:
-            session.answer((_busy(number, error),))
+            self._turned_away(session, number, error)
         except FormatError as error:
             self._failed(session, number, "invalid", "format-invalid", str(error))
         except SignatureError as error:
@@ -163,7 +165,7 @@ class Exchange:
                 )
             )
         except CapacityError as error:
-            session.answer((_busy(number, error),))
+            self._turned_away(session, number, error)
         except FormatError as error:
             self._failed(session, number, "invalid", "format-invalid", str(error))
         except SignatureError as error:
@@ -313,12 +315,13 @@ class Exchange:
             # Found again by the next tick.
             return
 
+    def _turned_away(self, session: Session, number: int, error: CapacityError) -> None:
+        self._bounds.reached(error.bound, error.retry_after_s, self._monotonic(), session.peer.authority)
+        busy = Answer(number=number, kind="busy", code="busy", detail=str(error), retry_after_s=error.retry_after_s)
+        session.answer((busy,))
+
     def _failed(self, session: Session, number: int, kind: AnswerKind, code: str, detail: str) -> None:
         session.answer((Answer(number=number, kind=kind, code=code, detail=detail),))
         bucket = self._sessions.get(session)
         if bucket is not None and not bucket.take(1, self._monotonic()):
             session.close("protocol")
-
-
-def _busy(number: int, error: CapacityError) -> Answer:
-    return Answer(number=number, kind="busy", code="busy", detail=str(error), retry_after_s=error.retry_after_s)

@@ -24,7 +24,7 @@ FIELDS: frozenset[str] = frozenset(
     "authority recipients_n agreement decision reason_code rule_id edition "
     "ledger_index ledger_size messages_n rows_n connections_n "
     "transport peer_addr peer_cert_sha256 tls_version close_reason status "
-    "size_bytes attempt queue_n duration_ms lag_ms free_bytes retry_after_s "
+    "bound size_bytes attempt queue_n duration_ms lag_ms free_bytes retry_after_s "
     "host port path signal exit_code remedy error error_type where logger fields_dropped_n".split()
 )
 EVENT = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}\Z")

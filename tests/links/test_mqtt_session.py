@@ -9,6 +9,7 @@ from gateway.domain.errors import FormatError
 from gateway.domain.session import Answer, CloseReason, Peer
 from gateway.links.budget import Budget
 from gateway.links.mqtt_session import MqttSession, Shared
+from gateway.telemetry.bounds import BoundLog
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.broker_frames import AskDirectory, decode_part, tag_of
 from gateway.wire.broker_limits import BrokerLimits
@@ -27,6 +28,7 @@ from gateway.wire.frames import (
 )
 from gateway.wire.limits import Limits
 from tests.links.exchange import FakeExchange, delivery
+from tests.logged import logged
 
 PEER = Peer("cz-police", "A" * 43, "broker", 1)
 HELLO = EndpointHello(seen=None, evidence_after=0)
@@ -51,6 +53,7 @@ class Bench:
             settle=lambda inbound: self.settled.append(inbound.number),
             ready=lambda _: None,
             now_s=lambda: self.now_s,
+            bounds=BoundLog("mqtt"),
         )
         self.session = MqttSession(self.shared, PEER, "0" * 32)
         self._publishes = 0
@@ -126,10 +129,13 @@ def test_quota_of_a_topic_is_asked_before_anything_is_verified() -> None:
     """A flood is turned back at the link; the switch and the authority's own quota never see it (threat E13)."""
     bench = Bench(messages_per_s=1, messages_burst=4)
     bench.submit(0, b"a", b"b", b"c")
-    bench.submit(3, b"d", b"e")
+    with logged() as lines:
+        bench.submit(3, b"d", b"e")
+        said = lines("bound-reached")
 
     assert len(bench.exchange.submitted) == 3
     assert bench.answers()[3:] == [(3, "busy"), (4, "busy")]
+    assert [(line["bound"], line["authority"]) for line in said] == [("messages of a topic", PEER.authority)]
     bench.now_s = 3.0
     bench.submit(5, b"f")
     assert len(bench.exchange.submitted) == 4
@@ -137,14 +143,21 @@ def test_quota_of_a_topic_is_asked_before_anything_is_verified() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "size_bytes"), [({"unanswered_max": 2}, 10), ({"bytes_burst": 100}, 101), ({}, 9_999_999)]
+    ("limits", "size_bytes", "bound"),
+    [
+        ({"unanswered_max": 2}, 10, "unanswered submissions of a topic"),
+        ({"bytes_burst": 100}, 101, "bytes of a topic"),
+        ({}, 9_999_999, "unjudged bytes of a topic"),
+    ],
 )
-def test_bound_of_unanswered_submissions_holds(limits: dict[str, int], size_bytes: int) -> None:
-    """Whatever comes, numbers and bytes in our memory are bounded."""
+def test_bound_of_unanswered_submissions_holds(limits: dict[str, int], size_bytes: int, bound: str) -> None:
+    """Whatever comes, numbers and bytes in our memory are bounded, and the log names the bound."""
     bench = Bench(**limits)
     bench.exchange.held = []
     bench.submit(0, b"a", b"b")
-    bench.submit(2, b"c", size_bytes=size_bytes)
+    with logged() as lines:
+        bench.submit(2, b"c", size_bytes=size_bytes)
+        assert [line["bound"] for line in lines("bound-reached")] == [bound]
 
     assert len(bench.exchange.submitted) == 2
     assert bench.answers() == [(2, "busy")]

@@ -104,3 +104,15 @@ def test_what_was_taken_leaves_once_and_gives_its_bytes_back(steps: list[tuple[i
 
     assert sent == taken
     assert budget.bytes_taken == 0
+
+
+def test_budget_tells_of_what_is_turned_away_and_of_nothing_else() -> None:
+    """A frame that does not fit as a whole is tried item by item: only an item that does not fit is told."""
+    told: list[None] = []
+    budget = Budget(100, lambda: told.append(None))
+
+    assert not budget.take(101, quietly=True)
+    assert budget.take(60)
+    assert told == []
+    assert not budget.take(41)
+    assert told == [None]

@@ -25,6 +25,7 @@ from gateway.wire.limits import Limits
 from tests.links.exchange import delivery
 from tests.links.raw import RawPeer, outcome
 from tests.links.running import QUICK, Link, Running, connect
+from tests.logged import logged
 
 UPGRADE = (
     f"GET {LINK_PATH} HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -181,18 +182,21 @@ async def test_reader_waits_while_too_many_bytes_are_unjudged(running: Running, 
 
 
 async def test_bytes_of_all_connections_together_are_bounded(running: Running) -> None:
-    """Over the common bound a submission is answered busy, and nothing of it is kept."""
+    """Over the common bound a submission is answered busy, nothing of it is kept, and the log names the bound."""
     running.exchange.held = []
     async with running.session() as session:
         links = [await connect(session) for _ in range(3)]
-        for link in links:
-            await link.greet()
-            await link.send(_one(0, 90_000))
-            await link.send(_one(1, 90_000))
-        answers = [await link.receive() for link in links[2:]]
+        with logged() as lines:
+            for link in links:
+                await link.greet()
+                await link.send(_one(0, 90_000))
+                await link.send(_one(1, 90_000))
+            answers = [await link.receive() for link in links[2:]]
+            said = lines("bound-reached")
 
         assert sum(len(raw) for _, _, raw in running.exchange.submitted) == 270_000
         assert all(isinstance(frame, Answers) and frame.items[0].kind == "busy" for frame in answers)
+        assert [(line["bound"], line["messages_n"]) for line in said] == [("unjudged bytes of all connections", 1)]
         running.exchange.release()
 
 

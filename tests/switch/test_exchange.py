@@ -1,8 +1,12 @@
 """What goes in, and what comes back to whom."""
 
+import pytest
+
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.receipt import verify_receipt
+from gateway.switch.limits import SwitchLimits
 from tests.federation import NETWORK, ORIGIN
+from tests.logged import logged
 from tests.switch.bench import Bench, header_digest, until
 
 
@@ -169,3 +173,17 @@ async def test_refusal_by_the_store_is_counted_with_its_reason(bench: Bench) -> 
     await until(sender.answers, 2)
 
     assert [code for outcomes in bench.outcomes for code in outcomes.refused] == ["id-reused"]
+
+
+@pytest.mark.parametrize("bench", [SwitchLimits(messages_per_s=1, messages_burst=1)], indirect=True)
+async def test_bound_that_turns_submissions_away_is_logged_once(bench: Bench) -> None:
+    """E13: an operator reads which bound is reached and by whom, in one line for all that is turned away."""
+    sender = bench.connect("cz-police")
+    with logged() as lines:
+        for number in range(4):
+            bench.exchange.submit(sender, number, "message", bench.envelope())
+        said = lines("bound-reached")
+    await until(sender.answers, 4)
+
+    assert [answer.kind for answer in sender.answers].count("busy") == 3
+    assert [(line["bound"], line["authority"]) for line in said] == [("messages of an authority", "cz-police")]
