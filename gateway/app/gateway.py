@@ -22,7 +22,15 @@ from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
 from gateway.app.memory import keep_freed
 from gateway.app.notify import notify, watchdog_s
-from gateway.app.observing import keep_sampling, keep_scrubbing, keep_timing, observer, tell_certificates, tell_edition
+from gateway.app.observing import (
+    keep_sampling,
+    keep_scrubbing,
+    keep_timing,
+    observer,
+    tell_certificates,
+    tell_clock,
+    tell_edition,
+)
 from gateway.app.storing import wait_for_store
 from gateway.app.trusted import Refused, TrustedDirectory
 from gateway.crypto.digests import decode_base64url
@@ -61,6 +69,7 @@ class GatewayProcess:
         self._settings = load(config, GatewaySettings, os.environ).values
         self._version = version("accord")
         self._metrics = Metrics(self._version)
+        tell_clock(self._metrics)
         self._log = get_logger("gateway")
         self._key = read_checkpoint_key(self._settings)
         require_files(self._settings)
@@ -117,7 +126,7 @@ class GatewayProcess:
                         ("expire", keep_expiring(self._exchange)),
                         ("review", review_spool(self._exchange, self._store)),
                         ("edition", self._keep_looking()),
-                        ("sample", keep_sampling(self._metrics, self._store, self._settings)),
+                        ("sample", keep_sampling(self._metrics, self._store, self._exchange, self._settings)),
                         ("scrub", keep_scrubbing(self._metrics, self._store)),
                         ("lag", keep_timing(self._metrics)),
                         ("drain", self._drain_when_asked(links, mqtt)),
@@ -225,7 +234,7 @@ class GatewayProcess:
         """Record that an edition came into use, and publish it."""
         edition = in_force.edition
         at_ms = wall_ms()
-        tell_edition(self._metrics, in_force.directory, at_ms)
+        tell_edition(self._metrics, in_force.directory, in_force.judge.law_sha256, at_ms)
         tell_certificates(self._metrics, self._settings)
         self._log.info("edition-in-force", edition=edition.number)
         try:

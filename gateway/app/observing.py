@@ -1,19 +1,22 @@
 """What the process measures of itself, every few seconds: sizes, free space, ages, how late the event loop runs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from gateway.app import pki
-from gateway.app.clock import wall_ms
+from gateway.app.clock import monotonic_ms, wall_ms
+from gateway.app.probes import Probes
 from gateway.app.storing import GatewayStore
 from gateway.domain.directory import Directory
 from gateway.domain.errors import CapacityError
 from gateway.settings.gateway import GatewaySettings
 from gateway.store.data_directory import free_bytes
+from gateway.store.interface import Owed
 from gateway.store.verdict import VerificationError
 from gateway.switch.outcomes import Outcomes
+from gateway.switch.sessions import Exchange
 from gateway.telemetry.logs import get_logger
 from gateway.telemetry.metrics import Metrics
 
@@ -26,16 +29,20 @@ SCRUB_S = 1.0
 def observer(metrics: Metrics, store: GatewayStore) -> Callable[[Outcomes], None]:
     """Return what the exchange calls once a committed batch."""
     log = get_logger("policy")
+    probes = Probes(metrics.end_to_end_duration_seconds, lambda: monotonic_ms() / 1_000)
 
     def observe(outcomes: Outcomes) -> None:
         metrics.commit_batch_size.observe(outcomes.items)
         metrics.commit_duration_seconds.observe(store.commit_s())
-        metrics.delivery_attempts.inc(len(outcomes.booked) + sum(len(fresh) for fresh in outcomes.fresh.values()))
+        attempts = len(outcomes.booked) + sum(len(fresh) for fresh in outcomes.fresh.values())
+        metrics.delivery_attempts["sent"].inc(attempts)
+        metrics.delivery_attempts["withheld"].inc(len(outcomes.unbooked))
         metrics.ledger_checkpoint_timestamp_seconds.set(wall_ms() / 1000)
         metrics.decided(outcomes.permitted, outcomes.refused)
         metrics.messages_committed.inc(outcomes.permitted)
         metrics.duplicates.inc(outcomes.duplicates)
         metrics.acknowledged.inc(outcomes.acknowledged)
+        probes.take(outcomes)
         if outcomes.failed:
             metrics.failed(outcomes.failed)
         for (rule, detail), times in outcomes.faults.items():
@@ -45,11 +52,12 @@ def observer(metrics: Metrics, store: GatewayStore) -> Callable[[Outcomes], None
     return observe
 
 
-def tell_edition(metrics: Metrics, directory: Directory, at_ms: int) -> None:
-    """Publish which edition is in force and until when."""
+def tell_edition(metrics: Metrics, directory: Directory, law_sha256: str, at_ms: int) -> None:
+    """Publish which edition and which law are in force, and until when."""
     metrics.edition.set(directory.edition.number)
     metrics.edition_not_after_timestamp_seconds.set(directory.edition.not_after_ms / 1000)
     metrics.law_loaded_timestamp_seconds.set(at_ms / 1000)
+    metrics.law(law_sha256)
 
 
 def tell_certificates(metrics: Metrics, settings: GatewaySettings) -> None:
@@ -59,12 +67,22 @@ def tell_certificates(metrics: Metrics, settings: GatewaySettings) -> None:
         metrics.certificate_not_after_timestamp_seconds[role].set(until.timestamp())
 
 
-async def keep_sampling(metrics: Metrics, store: GatewayStore, settings: GatewaySettings) -> None:
+def tell_clock(metrics: Metrics) -> None:
+    """Publish our clock, as it is at the moment of every scrape.
+
+    How far it is off, Prometheus computes from the time at which it scraped. The kernel's own estimate (adjtimex) is
+    closed to us by `ProtectClock=` of our unit, and says nothing where no NTP runs (docs/adr/0012-metrics.md).
+    """
+    metrics.clock_timestamp_seconds.set_function(lambda: wall_ms() / 1_000)
+
+
+async def keep_sampling(metrics: Metrics, store: GatewayStore, exchange: Exchange, settings: GatewaySettings) -> None:
     """Publish sizes and ages, and log when the database goes and comes back; ends by cancellation."""
     folder = Path(settings.gateway.data_folder)
     log = get_logger("store")
     metrics.disk_watermark_bytes.set(settings.store.writer.disk_free_bytes_min)
     told: str | None = None
+    unacknowledged = 0
     while True:
         away = store.away()
         if away is not None and told is None:
@@ -72,16 +90,27 @@ async def keep_sampling(metrics: Metrics, store: GatewayStore, settings: Gateway
         elif away is None and told is not None:
             log.info("store-back")
         told = None if away is None else str(away)
-        metrics.queue_depth.set(store.spooled())
+        metrics.inflight["commit"].set(store.queued())
+        metrics.inflight["delivery"].set(exchange.in_flight())
+        metrics.delivery_attempts["unacknowledged"].inc(exchange.unacknowledged() - unacknowledged)
+        unacknowledged = exchange.unacknowledged()
         metrics.wal_bytes.set(store.log_bytes())
         metrics.disk_free_bytes.set(free_bytes(folder))
         metrics.ledger_size.set(store.checkpoint().size)
         with suppress(CapacityError):
             metrics.store_bytes.set(await asyncio.to_thread(store.stored_bytes))
-            oldest_at_ms = await asyncio.to_thread(store.oldest_owed_at_ms)
-            age_s = 0.0 if oldest_at_ms is None else max(0.0, (wall_ms() - oldest_at_ms) / 1000)
-            metrics.oldest_undelivered_age_seconds.set(age_s)
+            tell_owed(metrics, await asyncio.to_thread(store.owed), wall_ms())
         await asyncio.sleep(SAMPLE_S)
+
+
+def tell_owed(metrics: Metrics, owed: Mapping[int, Owed], at_ms: int) -> None:
+    """Publish how much is owed and how old it is, by urgency; nothing owed is zero."""
+    for urgency, (depth, age) in enumerate(
+        zip(metrics.queue_depth, metrics.oldest_undelivered_age_seconds, strict=True)
+    ):
+        found = owed.get(urgency)
+        depth.set(0 if found is None else found.deliveries_n)
+        age.set(0 if found is None else max(0.0, (at_ms - found.oldest_at_ms) / 1_000))
 
 
 async def keep_scrubbing(metrics: Metrics, store: GatewayStore) -> None:

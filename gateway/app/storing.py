@@ -17,7 +17,7 @@ from gateway.settings.gateway import GatewaySettings
 from gateway.settings.source import read_secret
 from gateway.store.data_directory import DataDirectory, claim
 from gateway.store.frozen import refuse_frozen
-from gateway.store.interface import Store
+from gateway.store.interface import Owed, Store
 from gateway.store.sqlite.engine import SqliteStore
 from gateway.telemetry.logs import get_logger
 
@@ -58,8 +58,12 @@ class GatewayStore(Store, Protocol):
         """Return how many bytes are stored."""
         ...
 
-    def oldest_owed_at_ms(self) -> int | None:
-        """Return when the oldest message that is still owed was admitted: a scan, for a thread of its own."""
+    def owed(self) -> dict[int, Owed]:
+        """Return how many deliveries are owed and since when, by urgency: a scan, for a thread of its own."""
+        ...
+
+    def queued(self) -> int:
+        """Return how many items wait for their commit."""
         ...
 
     def freeze(self, reason: str, note: bytes) -> None:

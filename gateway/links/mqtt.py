@@ -40,6 +40,16 @@ from gateway.wire.topics import GROUP, SUBMIT, TOPIC_ID_LENGTH, gateway_filters,
 
 log = get_logger("mqtt")
 
+# Reason codes of PUBACK, as the metric names them (MQTT 5, 3.4.2.1).
+REFUSALS = {
+    0x80: "unspecified",
+    0x83: "implementation",
+    0x87: "not-authorized",
+    0x90: "topic",
+    0x97: "quota",
+    0x99: "format",
+}
+
 LOOK_S = 1.0
 # A token for the one publish that must be refused.
 FORBIDDEN = "forbidden"
@@ -276,7 +286,7 @@ class MqttLink:
             self._flush()
 
     def _refused(self, code: int) -> None:
-        self._metrics.mqtt_publishes_refused.inc()
+        self._metrics.mqtt_publishes_refused[REFUSALS.get(code, "other")].inc()
         now_s = self._loop.time()
         if now_s - self._refused_at_s.get(code, -60.0) >= 60.0:
             self._refused_at_s[code] = now_s

@@ -169,6 +169,13 @@ class Pending(Struct, frozen=True):
     lease: int = 0
 
 
+class Owed(Struct, frozen=True):
+    """How many deliveries of one urgency are owed, and when the oldest of their messages was admitted."""
+
+    deliveries_n: int
+    oldest_at_ms: int
+
+
 class DeliveryStatus(Struct, frozen=True):
     """Where one delivery stands: `pending`, or how it ended."""
 

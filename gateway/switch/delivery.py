@@ -99,6 +99,8 @@ class Deliveries:
         self._clock = clock
         self._limits = limits
         self._recipients: dict[str, _Recipient] = {}
+        # Attempts that nobody acknowledged in time, since the start; for metrics.
+        self.unacknowledged = 0
 
     def attach(self, session: Session) -> None:
         """Start serving a session; what its authority is owed is read from the spool."""
@@ -124,6 +126,10 @@ class Deliveries:
     def served(self) -> frozenset[str]:
         """Return the authorities that have a session here."""
         return frozenset(self._recipients)
+
+    def in_flight(self) -> int:
+        """Return how many deliveries are handed out and wait for their acknowledgement; for metrics."""
+        return sum(len(recipient.in_flight) for recipient in self._recipients.values())
 
     def woken(self, authority: str) -> None:
         """Hear that something may lie ready in the spool, perhaps before what was read last."""
@@ -187,6 +193,7 @@ class Deliveries:
                 if flight.session is not None:
                     _, times = recipient.overdue.get(header_sha256, (flight.session, 0))
                     recipient.overdue[header_sha256] = (flight.session, times + 1)
+                    self.unacknowledged += 1
                 recipient.forget(header_sha256)
             if overdue:
                 recipient.rewind()

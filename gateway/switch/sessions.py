@@ -276,6 +276,14 @@ class Exchange:
         """Return how many sessions are attached."""
         return len(self._sessions)
 
+    def in_flight(self) -> int:
+        """Return how many deliveries wait for their acknowledgement; for metrics."""
+        return self._deliveries.in_flight()
+
+    def unacknowledged(self) -> int:
+        """Return how many attempts nobody acknowledged in time, since the start; for metrics."""
+        return self._deliveries.unacknowledged
+
     def _end(self, rows: Sequence[Pending]) -> int:
         ended = 0
         for row in rows:

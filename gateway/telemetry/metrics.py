@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+from gateway.domain.message import URGENCIES
+
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BUCKETS_BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -24,6 +26,11 @@ FAILURES = ("expired", "withdrawn", "key-compromised", "undecipherable", "refuse
 # its quota, no frame, for another gateway, or a fault of ours.
 DROPS = ("topic", "retained", "qos", "muted", "quota", "malformed", "other", "fault")
 CERTIFICATES = ("server", "client-authority")
+# What became of a delivery's attempt: `unacknowledged` ones were `sent` before.
+ATTEMPTS = ("sent", "withheld", "unacknowledged")
+REFUSED_PUBLISHES = ("unspecified", "implementation", "not-authorized", "topic", "quota", "format", "other")
+# What is under way: submissions on their way to disk, deliveries on their way to an acknowledgement.
+STAGES = ("commit", "delivery")
 
 # The library ships this function without types.
 _disable_created: Callable[[], None] = disable_created_metrics
@@ -73,7 +80,8 @@ class Metrics:
         self.mqtt_links = self._gauge("mqtt_links", "Links through a broker that the settings name.")
         self.mqtt_connected = self._gauge("mqtt_connected", "Links through a broker that are up.")
         self.mqtt_losses = self._counter("mqtt_losses", "Brokers lost, not reached, or refused by us.")
-        self.mqtt_publishes_refused = self._counter("mqtt_publishes_refused", "Publishes that the broker refused us.")
+        refused = self._counter("mqtt_publishes_refused", "Publishes that the broker refused us.", "reason")
+        self.mqtt_publishes_refused = _children(refused, REFUSED_PUBLISHES)
         dropped = self._counter("mqtt_dropped", "Publishes that were dropped before anything was verified.", "reason")
         self.mqtt_dropped = _children(dropped, DROPS)
 
@@ -85,11 +93,27 @@ class Metrics:
         self.acknowledged = self._counter("messages_acknowledged", "Deliveries that a recipient acknowledged.")
         self._failed = self._counter("delivery_failures", "Deliveries that ended in failure.", "reason")
         self.delivery_failures = _children(self._failed, FAILURES)
-        self.delivery_attempts = self._counter("delivery_attempts", "Deliveries tried, the first included.")
-        self.queue_depth = self._gauge("queue_depth", "Deliveries that are still owed.")
-        self.oldest_undelivered_age_seconds = self._gauge(
-            "oldest_undelivered_age_seconds", "Age of the oldest delivery that is still owed."
+        attempts = self._counter(
+            "delivery_attempts",
+            "Deliveries sent, withheld at the last moment, or sent and not acknowledged.",
+            "outcome",
         )
+        self.delivery_attempts = _children(attempts, ATTEMPTS)
+        depths = self._gauge("queue_depth", "Deliveries that are still owed.", "priority")
+        self.queue_depth = [depths.labels(name) for name in URGENCIES]
+        ages = self._gauge(
+            "oldest_undelivered_age_seconds", "Age of the oldest delivery that is still owed, 0 if none is.", "priority"
+        )
+        self.oldest_undelivered_age_seconds = [ages.labels(name) for name in URGENCIES]
+        inflight = self._gauge("inflight", "What waits for its commit, or for its acknowledgement.", "stage")
+        self.inflight = {name: inflight.labels(name) for name in STAGES}
+        end_to_end = self._histogram(
+            "end_to_end_duration_seconds",
+            "From a commit to the recipient's recorded acknowledgement, sampled among connected recipients.",
+            BUCKETS_S,
+            "priority",
+        )
+        self.end_to_end_duration_seconds = [end_to_end.labels(name) for name in URGENCIES]
 
     def _define_state(self) -> None:
         self.ready = self._gauge("ready", "1 if the gateway can verify, decide, commit and sign.")
@@ -109,6 +133,7 @@ class Metrics:
         self.law_loaded_timestamp_seconds = self._gauge(
             "law_loaded_timestamp_seconds", "When the agreements were loaded."
         )
+        self._law = self._gauge("law_info", "The law that is applied, by its digest; always 1.", "digest")
         self.ledger_size = self._gauge("ledger_size", "Entries of the ledger.")
         self.ledger_checkpoint_timestamp_seconds = self._gauge(
             "ledger_checkpoint_timestamp_seconds", "When the newest checkpoint was signed."
@@ -120,6 +145,9 @@ class Metrics:
             "certificate_not_after_timestamp_seconds", "When a certificate of ours expires.", "role"
         )
         self.certificate_not_after_timestamp_seconds = {name: certificates.labels(name) for name in CERTIFICATES}
+        self.clock_timestamp_seconds = self._gauge(
+            "clock_timestamp_seconds", "What our clock says; against the time of the scrape it tells how wrong it is."
+        )
         self.event_loop_lag_seconds = self._gauge("event_loop_lag_seconds", "How late the event loop's timers run.")
 
     def decided(self, permitted: int, refused: Mapping[str, int]) -> None:
@@ -133,6 +161,11 @@ class Metrics:
         for outcome, times in outcomes.items():
             self._failed.labels(outcome).inc(times)
 
+    def law(self, digest: str) -> None:
+        """Name the law in force; the one before is gone from the page."""
+        self._law.clear()
+        self._law.labels(digest).set(1)
+
     def problem(self, code: str) -> None:
         """Count one HTTP problem by its registered code."""
         self._problems.labels(code).inc()
@@ -143,8 +176,8 @@ class Metrics:
     def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
         return Gauge(f"accord_{name}", help_text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"accord_{name}", help_text, registry=self.registry, buckets=buckets)
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"accord_{name}", help_text, labels, registry=self.registry, buckets=buckets)
 
 
 def _children(counter: Counter, names: tuple[str, ...]) -> dict[str, Counter]:

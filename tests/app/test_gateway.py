@@ -4,6 +4,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def test_gateway_starts_serves_stops_and_goes_on(federation: Path) -> None:
     with running(federation) as gateway:
         assert gateway.get("/checkpoint").splitlines()[1] == "1"
         assert gateway.metric("accord_edition") == 1
+        assert gateway.get("/metrics").count("accord_law_info{") == 1
+        assert abs(gateway.metric("accord_clock_timestamp_seconds") - time.time()) < 5
         assert gateway.end() == 0
         assert [event["event"] for event in gateway.events()][-4:] == ["stopping", "draining", "drained", "stopped"]
     (federation / "gateway" / "directory" / "edition.accord").write_bytes(b"damaged")

@@ -1,46 +1,90 @@
 """What the process tells its operators of a committed batch."""
 
-import io
-import logging
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import pytest
-import structlog
 
-from gateway.app.observing import observer
+from gateway.app.observing import observer, tell_clock, tell_owed
+from gateway.store.interface import Owed
 from gateway.switch.outcomes import Outcomes
-from gateway.telemetry.logs import configure
 from gateway.telemetry.metrics import Metrics
-from tests.switch.bench import Bench
+from tests.logged import logged
+from tests.switch.bench import Bench, until
 
 
 @pytest.fixture
-def stream() -> Iterator[io.BytesIO]:
-    """Where the log goes in this test; afterwards everything is as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield io.BytesIO()
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """An exchange over a fresh store."""
+    made = Bench(tmp_path / "data")
+    made.start()
+    yield made
+    await made.store.close()
 
 
-async def test_rule_that_raised_is_logged_once_a_batch_and_counted(tmp_path: Path, stream: io.BytesIO) -> None:
+def test_what_is_owed_is_published_by_priority_and_falls_to_zero() -> None:
+    """A flash message that waits is seen as such, and what is delivered leaves no value behind."""
+    metrics = Metrics("0.1.0")
+    tell_owed(metrics, {0: Owed(3, 40_000), 2: Owed(1, 99_000)}, 100_000)
+    waiting = [(depth(metrics, name), age(metrics, name)) for name in ("flash", "urgent", "routine")]
+    tell_owed(metrics, {}, 200_000)
+    after = [(depth(metrics, name), age(metrics, name)) for name in ("flash", "urgent", "routine")]
+
+    assert waiting == [(3, 60.0), (0, 0.0), (1, 1.0)]
+    assert after == [(0, 0.0)] * 3
+
+
+def depth(metrics: Metrics, priority: str) -> float | None:
+    """Return how much of a priority is owed."""
+    return metrics.registry.get_sample_value("accord_queue_depth", {"priority": priority})
+
+
+def age(metrics: Metrics, priority: str) -> float | None:
+    """Return how old the oldest delivery of a priority is."""
+    return metrics.registry.get_sample_value("accord_oldest_undelivered_age_seconds", {"priority": priority})
+
+
+def test_clock_is_read_at_every_scrape() -> None:
+    """The value is of the moment at which it is asked for, so that it can be held against the scraper's own time."""
+    metrics = Metrics("0.1.0")
+    tell_clock(metrics)
+    told = [metrics.registry.get_sample_value("accord_clock_timestamp_seconds") or 0.0 for _ in range(2)]
+
+    assert abs(told[0] - time.time()) < 5
+    assert told[0] <= told[1]
+
+
+async def test_attempts_are_counted_by_what_became_of_them(bench: Bench) -> None:
+    """Fresh and booked deliveries are sent; one that ended on its way to disk is withheld; once a batch."""
+    metrics = Metrics("0.1.0")
+    observe = observer(metrics, bench.store)
+    bench.connect("kz-mvd", room=0)
+    sender = bench.connect("cz-police")
+    bench.exchange.submit(sender, 0, "message", bench.envelope())
+    await until(sender.answers, 1)
+    row = bench.store.pending("kz-mvd", None, 1)[0]
+    outcomes = Outcomes()
+    outcomes.booked, outcomes.unbooked = [row, row], [row]
+    observe(outcomes)
+
+    assert {
+        outcome: metrics.registry.get_sample_value("accord_delivery_attempts_total", {"outcome": outcome})
+        for outcome in ("sent", "withheld", "unacknowledged")
+    } == {"sent": 2, "withheld": 1, "unacknowledged": 0}
+
+
+async def test_rule_that_raised_is_logged_once_a_batch_and_counted(bench: Bench) -> None:
     """Fail closed is not fail silent: one line names rule, type of error and remedy, and a counter goes up."""
-    bench = Bench(tmp_path / "data")
-    bench.start()
-    configure("gateway-1", "0.1.0", strict=True, stream=stream)
     metrics = Metrics("0.1.0")
     outcomes = Outcomes()
     outcomes.refused["rule-failed"] = 3
     outcomes.faults["CZ-33", "third_party: KeyError"] = 3
-    observer(metrics, bench.store)(outcomes)
-    await bench.store.close()
+    with logged() as lines:
+        observer(metrics, bench.store)(outcomes)
+        (line,) = lines("rule-failed")
 
-    (line,) = [msgspec.json.decode(raw) for raw in stream.getvalue().splitlines()]
-    assert (line["event"], line["rule_id"], line["error"]) == ("rule-failed", "CZ-33", "third_party: KeyError")
+    assert (line["rule_id"], line["error"]) == ("CZ-33", "third_party: KeyError")
     assert (line["level"], line["messages_n"]) == ("error", 3)
     assert line["remedy"]
     counted = metrics.registry.get_sample_value(

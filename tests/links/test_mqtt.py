@@ -269,7 +269,7 @@ async def test_threat_b10_open_or_poor_broker_is_not_served(
         session = made.link._session(ME, PEER)
         assert session is not None
         session.say_hello()
-        await eventually(lambda: made.sample("mqtt_publishes_refused_total") == 1)
+        await eventually(lambda: made.sample("mqtt_publishes_refused_total", reason="not-authorized") == 1)
 
 
 async def test_threat_b5_client_id_takes_nobodys_session(tmp_path: Path) -> None:

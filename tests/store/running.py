@@ -13,7 +13,7 @@ from gateway.crypto.keys import SecretKey
 from gateway.crypto.receipt import verify_receipt
 from gateway.domain.errors import LedgerError
 from gateway.domain.receipt import Receipt
-from gateway.store.interface import Committed, Store, Work
+from gateway.store.interface import Committed, Owed, Store, Work
 from gateway.store.limits import StoreLimits, WriterLimits
 from gateway.store.postgres.engine import PostgresStore
 from gateway.store.sqlite.engine import SqliteStore
@@ -32,6 +32,14 @@ class Opened(Store, Protocol):
 
     def tile(self, level: int, number: int) -> bytes:
         """The hashes of a tile."""
+        ...
+
+    def owed(self) -> dict[int, Owed]:
+        """How much is owed, by urgency."""
+        ...
+
+    def queued(self) -> int:
+        """How many items wait for their commit."""
         ...
 
     @property

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.crypto.envelope import decode_envelope, prune
 from gateway.domain.statement import AcknowledgementEvidence
-from gateway.store.interface import BookAttempt, Work
+from gateway.store.interface import BookAttempt, Owed, Work
 from tests.store.running import Running
 from tests.store.samples import (
     ALPHA,
@@ -39,6 +39,19 @@ async def test_owed_messages_come_by_urgency_then_by_index(running: Running) -> 
 
     assert [row.index for row in first + rest] == [1, 4, 2, 0, 3]
     assert running.store.pending(CHARLIE, None, 10) == []
+
+
+async def test_what_is_owed_is_counted_by_urgency_with_the_age_of_the_oldest(running: Running) -> None:
+    """Every recipient counts; what has ended does not; nothing owed is nothing told (S-16)."""
+    nothing = running.store.owed()
+    sent = [message(n, urgency=urgency) for n, urgency in enumerate(("routine", "flash", "routine"))]
+    done = [await running.one(admit(each, at_ms=NOW_MS + n)) for n, each in enumerate(sent)]
+    await running.commit(admit(message(9, recipients=(BRAVO, CHARLIE)), at_ms=NOW_MS + 9), acknowledge(sent[0]))
+    found = running.store.owed()
+
+    assert nothing == {}
+    assert found == {0: Owed(1, done[1].at_ms), 2: Owed(3, done[2].at_ms)}
+    assert running.store.queued() == 0
 
 
 async def test_owed_envelope_is_the_one_that_pruning_gives(running: Running) -> None:

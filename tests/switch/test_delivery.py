@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from gateway.crypto.digests import encode_base64url
 from gateway.domain.session import CloseReason
 from gateway.store.sqlite.engine import DATABASE
-from gateway.store.sqlite.oldest import oldest_owed_at_ms
+from gateway.store.sqlite.owed import owed
 from gateway.switch.limits import SwitchLimits
 from gateway.switch.upkeep import keep_expiring, review_spool
 from tests.federation import now_ms
@@ -195,19 +195,37 @@ async def test_after_a_restart_what_was_admitted_is_delivered_once(bench: Bench)
     assert [item.header_sha256 for item in recipient.deliveries] == [header_digest(raw) for raw in raws]
 
 
-async def test_age_of_the_oldest_delivery_is_told_while_something_is_owed(bench: Bench) -> None:
-    """S-16: `oldest_undelivered_age_seconds` has a truth behind it: when the oldest owed message was admitted."""
+async def test_what_is_owed_is_told_by_urgency_while_it_is_owed(bench: Bench) -> None:
+    """S-16: `queue_depth` and `oldest_undelivered_age_seconds` have a truth behind them, for each urgency."""
     database = bench.folder / DATABASE
     sender = bench.connect("cz-police")
-    nothing = oldest_owed_at_ms(database)
+    nothing = owed(database)
     begun_ms = now_ms()
-    bench.exchange.submit(sender, 0, "message", bench.envelope())
-    bench.exchange.submit(sender, 1, "message", bench.envelope())
-    await until(sender.answers, 2)
+    for number, urgency in enumerate(("routine", "flash", "routine")):
+        bench.exchange.submit(sender, number, "message", bench.envelope(urgency=urgency))
+    await until(sender.answers, 3)
 
-    oldest = oldest_owed_at_ms(database)
+    found = owed(database)
 
-    assert nothing is None
-    assert oldest is not None
-    assert begun_ms <= oldest <= now_ms()
+    assert nothing == {}
+    assert {urgency: each.deliveries_n for urgency, each in found.items()} == {0: 1, 2: 2}
+    assert begun_ms <= min(each.oldest_at_ms for each in found.values()) <= now_ms()
     assert bench.store.commit_s() > 0
+
+
+@pytest.mark.parametrize("bench", [SwitchLimits(acknowledge_within_ms=1_000)], indirect=True)
+async def test_deliveries_under_way_and_those_nobody_acknowledged_are_counted(bench: Bench) -> None:
+    """S-16: `inflight` falls with an acknowledgement; silence is counted once an attempt."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
+    for number in range(2):
+        bench.exchange.submit(sender, number, "message", bench.envelope())
+    await until(recipient.deliveries, 2)
+    under_way = bench.exchange.in_flight()
+    bench.exchange.acknowledge(recipient, 0, bench.acknowledgement("kz-mvd", [recipient.deliveries[0].header_sha256]))
+    await until(recipient.answers, 1)
+    left = bench.exchange.in_flight()
+    bench.later_ms += 2_000
+    await until(recipient.deliveries, 3)
+
+    assert (under_way, left) == (2, 1)
+    assert bench.exchange.unacknowledged() == 1

@@ -39,7 +39,7 @@ async def test_threat_D6_gateway_stopped_for_a_while_delivers_everything_once(tm
 
             assert sorted(arrived) == sorted(message.sha256 for message in sent)
             assert await asyncio.gather(*[_accepted(sends, message.sha256) for message in sent])
-            await eventually(lambda: gateway.metric("accord_queue_depth") == 0)
+            await eventually(lambda: gateway.metric('accord_queue_depth{priority="routine"}') == 0)
     assert house.verify().owed == 0
 
 

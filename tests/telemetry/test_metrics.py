@@ -44,7 +44,7 @@ def test_labels_come_from_closed_sets(metrics: Metrics) -> None:
 
     assert labels <= {
         "transport", "kind", "reason", "decision", "stage", "role", "code", "le",
-        "version", "revision", "python", "sqlite", "openssl",
+        "priority", "outcome", "digest", "version", "revision", "python", "sqlite", "openssl",
     }  # fmt: skip
 
 
@@ -58,6 +58,11 @@ def test_children_stand_at_zero_from_the_start(metrics: Metrics) -> None:
         'accord_delivery_failures_total{reason="expired"} 0.0',
         "accord_ledger_verify_failures_total 0.0",
         'accord_links_closed_total{reason="slow"} 0.0',
+        'accord_delivery_attempts_total{outcome="unacknowledged"} 0.0',
+        'accord_queue_depth{priority="flash"} 0.0',
+        'accord_mqtt_publishes_refused_total{reason="quota"} 0.0',
+        'accord_end_to_end_duration_seconds_count{priority="flash"} 0.0',
+        'accord_inflight{stage="delivery"} 0.0',
     ):
         assert line in page
 
@@ -74,6 +79,16 @@ def test_a_batch_is_one_addition(metrics: Metrics) -> None:
     assert 'accord_decisions_total{decision="refused",reason="purpose-not-permitted"} 4.0' in page
     assert 'accord_delivery_failures_total{reason="expired"} 2.0' in page
     assert 'accord_http_problems_total{code="not-found"} 1.0' in page
+
+
+def test_law_that_was_replaced_is_gone_from_the_page(metrics: Metrics) -> None:
+    """One digest at a time: what gateways apply can be compared, and the page does not grow with every law."""
+    metrics.law("before")
+    metrics.law("after")
+
+    assert [line for line in _page(metrics).splitlines() if line.startswith("accord_law_info")] == [
+        'accord_law_info{digest="after"} 1.0'
+    ]
 
 
 def test_two_pages_do_not_meet(metrics: Metrics) -> None:

@@ -19,7 +19,7 @@ from gateway.domain.facts import Facts
 from gateway.domain.receipt import Checkpoint
 from gateway.domain.session import Evidence
 from gateway.store.asked import weigh
-from gateway.store.interface import AdmitMessage, Committed, MessageStatus, Pending, Work
+from gateway.store.interface import AdmitMessage, Committed, MessageStatus, Owed, Pending, Work
 from gateway.store.limits import StoreLimits
 from gateway.store.postgres.commit import Outcome
 from gateway.store.postgres.connecting import Connection
@@ -148,9 +148,9 @@ class PostgresStore:
         """Return how much all gateways together have stored; for metrics."""
         return self._read(lambda reads, connection: reads.stored_bytes(connection))
 
-    def oldest_owed_at_ms(self) -> int | None:
-        """Return when the oldest message that is still owed to somebody was admitted; None if nothing is owed."""
-        return self._read(lambda reads, connection: reads.oldest_owed_at_ms(connection))
+    def owed(self) -> dict[int, Owed]:
+        """Return what all gateways together owe, by urgency; for metrics."""
+        return self._read(lambda reads, connection: reads.owed(connection))
 
     def freeze(self, reason: str, note: bytes) -> None:
         """Sign nothing any more, now and at every start, until an operator reconciles.

@@ -20,7 +20,7 @@ from gateway.domain.session import Evidence
 from gateway.domain.statement import Consent
 from gateway.store.acknowledged import evidence_of
 from gateway.store.effects import source_fact
-from gateway.store.interface import DeliveryStatus, MessageStatus, Pending
+from gateway.store.interface import DeliveryStatus, MessageStatus, Owed, Pending
 from gateway.store.postgres.connecting import Connection
 from gateway.store.postgres.places import index_of, place_of
 from gateway.store.postgres.proofs import Proofs
@@ -60,10 +60,7 @@ RECIPIENTS = (
     " SELECT name FROM r WHERE name IS NOT NULL"
 )
 COUNT_OWED = "SELECT count(*) FROM delivery WHERE outcome IS NULL"
-OLDEST = (
-    "SELECT min(at_ms) FROM (SELECT DISTINCT ON (recipient, urgency) at_ms FROM delivery"
-    " WHERE outcome IS NULL ORDER BY recipient, urgency, at_ms) AS d"
-)
+OWED_BY_URGENCY = "SELECT urgency, count(*), min(at_ms) FROM delivery WHERE outcome IS NULL GROUP BY urgency"
 SIZE_BYTES = (
     "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class AS c"
     " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
@@ -141,10 +138,9 @@ class Reads:
         """Return the size of all tables and indexes."""
         return int(await connection.fetchval(SIZE_BYTES) or 0)
 
-    async def oldest_owed_at_ms(self, connection: Connection) -> int | None:
-        """Return when the oldest message that is owed was admitted."""
-        oldest: int | None = await connection.fetchval(OLDEST)
-        return oldest
+    async def owed(self, connection: Connection) -> dict[int, Owed]:
+        """Return how many deliveries are owed and since when, by urgency."""
+        return {row[0]: Owed(row[1], row[2]) for row in await connection.fetch(OWED_BY_URGENCY)}
 
     async def facts(self, connection: Connection, sources: Sequence[str], consents: Sequence[str]) -> Facts:
         """Return what is known of cited objects, with the sources of sources, at most 64."""

@@ -19,7 +19,7 @@ from gateway.domain.session import Evidence
 from gateway.store.asked import weigh
 from gateway.store.data_directory import claim
 from gateway.store.frozen import freeze, refuse_frozen
-from gateway.store.interface import AdmitMessage, Committed, MessageStatus, Pending, Work
+from gateway.store.interface import AdmitMessage, Committed, MessageStatus, Owed, Pending, Work
 from gateway.store.ledger import Ledger, begin, newest_first, resume
 from gateway.store.limits import StoreLimits
 from gateway.store.records import Recorder
@@ -29,7 +29,7 @@ from gateway.store.sqlite.commit import CHECKPOINT, Committer, Outcome
 from gateway.store.sqlite.connection import open_for_reading, open_for_writing, read_number
 from gateway.store.sqlite.lookup import record_at
 from gateway.store.sqlite.migrate import migrate
-from gateway.store.sqlite.oldest import oldest_owed_at_ms
+from gateway.store.sqlite.owed import owed
 from gateway.store.sqlite.reads import Reads
 from gateway.store.sqlite.tiles import READ_LEAVES, READ_TILE
 from gateway.store.sqlite.writer import Writer
@@ -168,9 +168,9 @@ class SqliteStore:
         """Return the size of the database file; for metrics."""
         return (self._directory.path / DATABASE).stat().st_size
 
-    def oldest_owed_at_ms(self) -> int | None:
-        """Return when the oldest message that is still owed was admitted: a scan, for a thread of its own."""
-        return oldest_owed_at_ms(self._directory.path / DATABASE)
+    def owed(self) -> dict[int, Owed]:
+        """Return what is owed, by urgency: a scan, for a thread of its own; for metrics."""
+        return owed(self._directory.path / DATABASE)
 
     def freeze(self, reason: str, note: bytes) -> None:
         """Sign nothing any more, now and at every start, until an operator reconciles.
