@@ -28,6 +28,9 @@ HISTORIES: frozenset[str] = frozenset({"two-histories", "history-shrunk"})
 # These say that a gateway or the directory lies about what everybody must be able to rely on.
 LATCHING: frozenset[str] = HISTORIES | {"foreign-key", "two-editions"}
 
+# These are about one message and name it in their detail: for the operator who asks, not for the log (threat O3).
+OF_A_MESSAGE: frozenset[str] = frozenset({"receipt-false", "delivery-unproven", "evidence-false"})
+
 
 class Alarm(Struct, frozen=True):
     """One finding: what, about which gateway (None: the directory), in one line, with the bytes that prove it."""
@@ -41,6 +44,11 @@ class Alarm(Struct, frozen=True):
     def latching(self) -> bool:
         """True if all trust ends until the operator settles it."""
         return self.kind in LATCHING
+
+    @property
+    def told(self) -> str:
+        """What the log may say of it: never which message it is about."""
+        return "`accord endpoint alarms` names the message" if self.kind in OF_A_MESSAGE else self.detail
 
 
 class AlarmedError(TrustError):

@@ -127,7 +127,7 @@ class Keeping:
         await self.alarms.sound(alarm, self.clock())
         if alarm.latching:
             self.watch.wake()
-        self.notify(Notice(f"alarm-{alarm.kind}", alarm.origin or "", alarm.detail))
+        self.notify(Notice(f"alarm-{alarm.kind}", alarm.origin or "", alarm.told))
 
     async def take_edition(self, raw: bytes) -> bool:
         """Put a fetched edition in force if it deserves it; tell whether anything changed.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from gateway.crypto.digests import decode_base64url, pae, payload_type
+from gateway.crypto.digests import decode_base64url, encode_base64url, pae, payload_type
 from gateway.crypto.envelope import decode_envelope
 from gateway.crypto.keys import generate, verify
 from gateway.crypto.receipt import verify_receipt
@@ -16,6 +16,7 @@ from gateway.domain.errors import TrustError
 from gateway.domain.session import Delivery, Evidence
 from gateway.endpoint import inbox, outbox
 from gateway.endpoint.alarms import AlarmedError
+from gateway.endpoint.keeping import Notice
 from gateway.endpoint.words import Named, SettleRequest
 from gateway.wire.frames import EndpointHello
 from tests.endpoint.fake_ledger import FakeLedger
@@ -43,6 +44,22 @@ def _of_another(made: World) -> Callable[[bytes], bytes]:
     """A true receipt, for another message."""
     other = made.gateway.ledger.append("submission-acceptance", "header", bytes(32))
     return lambda _: other
+
+
+async def test_threat_O3_alarm_about_a_message_does_not_name_it_in_the_log(tmp_path: Path) -> None:
+    """Id and digest of the message are for whoever asks the endpoint; what is logged says where to ask."""
+    told: list[Notice] = []
+    async with world(tmp_path) as made, made.endpoint(CZ, notify=told.append) as cz:
+        assert await cz.link.until_connected(5)
+        made.gateway.manners.receipt = _bare
+        sent = await cz.send(made.post())
+        await eventually(lambda: any(notice.event == "alarm-receipt-false" for notice in told))
+        kept = cz.keeping.alarms.rows(1)[0].detail
+
+    assert encode_base64url(sent.sha256) in kept
+    assert {notice.detail for notice in told if notice.event.startswith("alarm-")} == {
+        "`accord endpoint alarms` names the message"
+    }
 
 
 @pytest.mark.parametrize("kind", ["bare", "flipped", "foreign", "of-another"])
