@@ -1,14 +1,15 @@
 """Clients that remember everything they were told, whatever happened to the gateway in between.
 
-They speak the link directly: an honest sender that submits the same bytes until it has a receipt, and an
-honest recipient that acknowledges whatever comes. What they saw is what the checker holds the gateway to.
+They speak the link directly: an honest sender that submits the same bytes until it has a receipt and never runs out of
+new ones, and an honest recipient that acknowledges whatever comes. What they saw is what the checker holds the gateway
+to.
 """
 
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal
 
 import aiohttp
 
@@ -21,8 +22,13 @@ from gateway.domain.statement import ACKNOWLEDGEMENTS_MAX, AcknowledgementItem
 from gateway.wire import frames
 from tests.federation import NETWORK, now_ms
 
-WINDOW = 64
+# Two frames are on their way at any time. Small ones: many commits in a short life, and few messages to seal.
+FRAME_ITEMS, FRAME_ITEMS_AGAIN = 2, 32
+FRAMES_UNANSWERED = 2
+# Sealed beforehand, so that a sender need not stop for it; what one life leaves over the next one sends.
+STOCK_MESSAGES = 128
 Connection = aiohttp.ClientWebSocketResponse
+News = Literal["receipt", "evidence"]
 
 
 async def greet(session: aiohttp.ClientSession, url: str, context: ssl.SSLContext, after: int) -> Connection:
@@ -42,48 +48,95 @@ async def greet(session: aiohttp.ClientSession, url: str, context: ssl.SSLContex
 class Sender:
     """Submits envelopes until each has a receipt; keeps every receipt and all evidence it was ever shown."""
 
-    def __init__(self, envelopes: list[bytes], directory: Directory) -> None:
-        """Start with nothing acknowledged."""
-        self._todo = {sha256(decode_envelope(raw).h): raw for raw in envelopes}
+    def __init__(self, seal: Callable[[int], list[bytes]], directory: Directory) -> None:
+        """Start with nothing submitted; `seal` makes so many new envelopes."""
+        self._seal = seal
         self._directory = directory
-        self.receipts: dict[bytes, set[bytes]] = {digest: set() for digest in self._todo}
+        self._stock: list[bytes] = []
+        self._raws: dict[bytes, bytes] = {}
+        self.receipts: dict[bytes, Counter[bytes]] = {}
         self.refused = 0
         self.resubmitted = False
         self.outcomes: dict[bytes, Counter[str]] = {}
         self.cursor = 0
+        # Submissions without a receipt at a kill: True, it was recorded before the gateway died; False, it was not.
+        self.recorded: Counter[bool] = Counter()
+        # Of the present link: what has no answer, and what had no receipt when it began.
+        self.unanswered: dict[int, bytes] = {}
+        self._left: set[bytes] = set()
+        self.under_way = False
+        self.heard: dict[News, asyncio.Event] = {}
+        self.stopped = False
 
-    @property
-    def receipted(self) -> int:
-        """How many envelopes have a receipt."""
-        return sum(bool(receipts) for receipts in self.receipts.values())
+    def begin(self) -> None:
+        """Get ready for the next life of the gateway."""
+        self.unanswered = {}
+        self.under_way = self.stopped = False
+        self.heard = {"receipt": asyncio.Event(), "evidence": asyncio.Event()}
+        if len(self._stock) < STOCK_MESSAGES:
+            self._stock += self._seal(STOCK_MESSAGES)
+
+    def in_flight(self) -> tuple[int, int]:
+        """Return how many submissions have no receipt, and how many receipted messages are not evidenced.
+
+        Asked once the link has ended, it is what was in flight when the gateway died: all that it said is read.
+        """
+        owed = sum(bool(receipts) and digest not in self.outcomes for digest, receipts in self.receipts.items())
+        return len(self.unanswered), owed
 
     async def run(self, socket: Connection, again: bool = False) -> None:
-        """Submit what has no receipt (`again`: everything) until the link ends or all is done."""
-        waiting = [digest for digest, receipts in self.receipts.items() if again or not receipts]
-        numbers: dict[int, bytes] = {}
-        submitted = 0
+        """Submit what has no receipt, then new envelopes without end; `again`: then everything once more, nothing new.
+
+        It returns when the link has ended and everything that was said on it is read.
+        """
+        self._left = {digest for digest, receipts in self.receipts.items() if not receipts}
+        waiting = [*self._left, *(self.receipts if again else ())]
+        items_max = FRAME_ITEMS_AGAIN if again else FRAME_ITEMS
+        first = 0
         while True:
-            room = WINDOW - len(numbers)
-            if waiting and room >= WINDOW // 2:
-                chosen, waiting = waiting[:room], waiting[room:]
-                items = [frames.Submission(kind="message", raw=self._todo[digest]) for digest in chosen]
-                numbers.update(enumerate(chosen, submitted))
-                await socket.send_bytes(frames.encode(frames.Submit(first=submitted, items=items)))
-                submitted += len(chosen)
+            while len(self.unanswered) <= items_max * (FRAMES_UNANSWERED - 1) and not self.stopped:
+                chosen, waiting = waiting[:items_max], waiting[items_max:]
+                if not again:
+                    chosen += [self._new() for _ in range(items_max - len(chosen))]
+                if not chosen:
+                    break
+                await self._submit(socket, first, chosen)
+                first += len(chosen)
+            self.under_way = True
             message = await socket.receive()
             if message.type is not aiohttp.WSMsgType.BINARY:
                 return
-            self._take(frames.decode_from_gateway(message.data), numbers)
-            self.resubmitted = again and not waiting and not numbers
+            self._take(frames.decode_from_gateway(message.data))
+            self.resubmitted = again and not waiting and not self.unanswered
 
-    def _take(self, frame: frames.FromGateway, numbers: dict[int, bytes]) -> None:
+    def _new(self) -> bytes:
+        if not self._stock:
+            self._stock = self._seal(STOCK_MESSAGES)
+        raw = self._stock.pop()
+        digest = sha256(decode_envelope(raw).h)
+        self._raws[digest] = raw
+        self.receipts[digest] = Counter()
+        return digest
+
+    async def _submit(self, socket: Connection, first: int, chosen: list[bytes]) -> None:
+        self.unanswered.update(enumerate(chosen, first))
+        items = [frames.Submission(kind="message", raw=self._raws[digest]) for digest in chosen]
+        await socket.send_bytes(frames.encode(frames.Submit(first=first, items=items)))
+
+    def _take(self, frame: frames.FromGateway) -> None:
         if isinstance(frame, frames.Answers):
+            self.heard["receipt"].set()
             for answer in frame.items:
-                digest = numbers.pop(answer.number)
+                digest = self.unanswered.pop(answer.number)
                 if answer.kind == "receipt":
-                    self.receipts[digest].add(answer.body)
+                    if digest in self._left:
+                        self._left.discard(digest)
+                        self.recorded[answer.duplicate] += 1
+                    self.receipts[digest][answer.body] += 1
+                    assert len(self.receipts[digest]) == 1, f"another receipt for {encode_base64url(digest)}"
                     self.refused += not answer.permitted
         elif isinstance(frame, frames.Informed):
+            self.heard["evidence"].set()
             for item in frame.items:
                 assert item.sequence == self.cursor + 1, "evidence has a gap"
                 self.cursor = item.sequence
