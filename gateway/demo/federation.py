@@ -97,6 +97,13 @@ class Federation:
         except (URLError, OSError):
             return False
 
+    def metrics(self) -> dict[str, int]:
+        """Return what the gateway has counted since its start, by metric and labels."""
+        inspection = self.settings().inspection
+        with urlopen(f"http://{inspection.host}:{inspection.port}/metrics", timeout=5) as answer:
+            samples = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
+        return {name: int(float(value)) for name, value in (line.rsplit(" ", 1) for line in samples)}
+
     def endpoint_file(self, authority: str) -> Path:
         """Return where the settings of an endpoint lie."""
         return self.root / "endpoints" / authority / "endpoint.toml"
