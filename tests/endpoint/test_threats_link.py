@@ -8,10 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.domain.errors import TrustError
+from gateway.endpoint import inbox
 from gateway.endpoint.identity import GatewayAddress
 from gateway.endpoint.transport import RefusedError
 from tests.endpoint.cutting import CuttingProxy
-from tests.endpoint.world import CZ, KZ, QUICK, World, eventually, state, world
+from tests.endpoint.world import CZ, KZ, QUICK, World, alarms, eventually, state, world
+
+# At how many positions an exchange is cut, in each direction.
+STEPS = 12
 
 
 async def test_threat_N4_refused_certificate_sends_nothing_and_is_told(tmp_path: Path) -> None:
@@ -89,17 +93,53 @@ async def test_threat_N8_cut_at_any_byte_has_one_effect(tmp_path: Path, upwards:
         async with made.endpoint(CZ, address=address) as cz:
             await cz.answered((await cz.send(made.post())).sha256, 5)
             whole = proxy.passed
-        for step in range(9):
-            proxy.cut_after = 1 + whole * step // 9
+        for step in range(STEPS):
+            proxy.cut_after = 1 + whole * step // STEPS
             async with made.endpoint(CZ, address=address) as cz:
                 sent = await cz.send(made.post())
                 row = await cz.answered(sent.sha256, 5)
-                assert row is not None, f"cut after byte {1 + whole * step // 9}"
+                assert row is not None, f"cut after byte {1 + whole * step // STEPS}"
                 assert state(cz, sent).state == "accepted"
-        assert proxy.cuts >= 8
-        assert len(made.gateway.effects) == 10
-        assert len(set(made.gateway.submitted)) == 10
+        assert proxy.cuts >= STEPS - 1
+        assert len(made.gateway.effects) == STEPS + 1
+        assert len(set(made.gateway.submitted)) == STEPS + 1
         await proxy.stop()
+
+
+@pytest.mark.parametrize("upwards", [True, False], ids=["to-gateway", "from-gateway"])
+async def test_threat_N8_delivery_cut_at_any_byte_is_taken_and_acknowledged_once(tmp_path: Path, upwards: bool) -> None:
+    """Wherever the recipient's connection breaks, delivery, acknowledgement, answer: one row, one outcome proved."""
+    async with world(tmp_path) as made, made.endpoint(CZ) as cz:
+        proxy = CuttingProxy(made.gateway.port)
+        await proxy.start()
+        address = replace(made.gateway.address, url=f"https://localhost:{proxy.port}")
+        proxy.upwards = upwards
+
+        async def deliver() -> None:
+            sent = await cz.send(made.post())
+            async with made.endpoint(KZ, address=address):
+                await eventually(lambda: state(cz, sent).state == "delivered")
+
+        assert await cz.link.until_connected(5)
+        await deliver()
+        proxy.passed = 0
+        await deliver()
+        whole = proxy.passed
+        for step in range(STEPS):
+            proxy.cut_after = 1 + whole * step // STEPS
+            await deliver()
+        await proxy.stop()
+
+        assert proxy.cuts >= STEPS - 1
+        assert len(made.gateway.effects) == STEPS + 2
+        async with made.endpoint(KZ) as kz:
+            rows = inbox.newest(kz.keeping.journal, 100, only_waiting=False)
+            assert sorted(row.header_sha256 for row in rows) == sorted(made.gateway.effects)
+            assert alarms(kz) == []
+        assert {(who, digest) for who, digest, _ in made.gateway.acknowledged} == {
+            (KZ, digest) for digest in made.gateway.effects
+        }
+        assert {status for *_, status in made.gateway.acknowledged} == {"consigned"}
 
 
 async def test_farewell_is_followed_by_a_new_connection(tmp_path: Path) -> None:

@@ -66,6 +66,12 @@ class House:
             clock=now_ms,
         )
 
+    def between(self, member: Member) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        """Return both sides of TLS for somebody who holds the gateway's keys and those of `member`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / "tls" / "cert.pem", self.folder / "tls" / "key.pem")
+        return context, self._made.context(member)
+
     def tls(self, certificate: tls.Identity | None) -> ssl.SSLContext:
         """Return the client side of TLS with any certificate, or none."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

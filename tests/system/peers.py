@@ -64,10 +64,17 @@ class Caller:
         self, originator: Member, digests: Sequence[bytes], status: AcknowledgementStatus = "consigned"
     ) -> Answer:
         """Sign for deliveries from one originator and wait for the receipt."""
+        number = await self.put_acknowledgement(originator, digests, status)
+        return (await self._answered(range(number, number + 1)))[0]
+
+    async def put_acknowledgement(
+        self, originator: Member, digests: Sequence[bytes], status: AcknowledgementStatus = "consigned"
+    ) -> int:
+        """Sign for deliveries from one originator without waiting; return the number."""
         raw = acknowledgement(self._member, originator, digests, status)
         number, self._number = self._number, self._number + 1
         await self._link.send(frames.Acknowledge(number, raw))
-        return (await self._answered(range(number, number + 1)))[0]
+        return number
 
     def settled(self, numbers: range) -> bool:
         """Tell whether nothing more will be heard of these submissions: all answered, or the link ended."""
