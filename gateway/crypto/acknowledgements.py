@@ -91,13 +91,18 @@ def open_acknowledgements(raw: bytes, directory: Directory, network: str, at_ms:
     tree_root, paths = root_and_paths(leaves)
     if batch.size != len(leaves) or batch.root != encode_base64url(tree_root):
         raise SignatureError("the signed root is not the one of these items")
-    items = []
-    for index, (item_raw, path) in enumerate(zip(signed.items, paths, strict=True)):
-        item = _item(item_raw, listed, network)
-        evidence = canonical.pack(AcknowledgementEvidence(signed.h, signed.s, item_raw, index, path))
-        items.append((item, decode_digest(item.header_sha256), evidence))
+    items = [_item(raw, listed, network) for raw in signed.items]
+    digests = [decode_digest(item.header_sha256) for item in items]
+    evidence = [
+        canonical.pack(AcknowledgementEvidence(signed.h, signed.s, raw, index, path))
+        for index, (raw, path) in enumerate(zip(signed.items, paths, strict=True))
+    ]
     return OpenedAcknowledgements(
-        listed.authority.id, sha256(signed.h), signatures_digest((signed.s,)), batch.seen, tuple(items)
+        listed.authority.id,
+        sha256(signed.h),
+        signatures_digest((signed.s,)),
+        batch.seen,
+        tuple(zip(items, digests, evidence, strict=True)),
     )
 
 

@@ -69,25 +69,49 @@ def open_envelope(raw: bytes, directory: Directory, network: str, at_ms: int, ro
         FormatError: `raw` is no envelope, its header no header, or wraps, body, times and suite do not fit it.
         SignatureError: not every signer stands in the directory, in force, as one originator, over these bytes.
     """
-    return authenticate(decode_envelope(raw), raw, directory, network, at_ms, roots)
+    return open_envelopes((raw,), directory, network, at_ms, roots)[0]
+
+
+def open_envelopes(
+    raws: Sequence[bytes], directory: Directory, network: str, at_ms: int, roots: VerifiedRoots
+) -> list[AuthenticMessage]:
+    """Return the messages in `raws`, once all of them hold; where one does not, open them one by one to know which.
+
+    Each step is taken for all before the next one, so that its code stays at hand in the processor.
+
+    Args:
+        raws: as many envelopes as came together; the other arguments are those of `open_envelope`.
+
+    Raises:
+        FormatError, SignatureError: as `open_envelope`; the first fault of the first step that finds one.
+    """
+    return authenticate([decode_envelope(raw) for raw in raws], raws, directory, network, at_ms, roots)
 
 
 def authenticate(
-    envelope: Envelope, raw: bytes, directory: Directory, network: str, at_ms: int, roots: VerifiedRoots
-) -> AuthenticMessage:
-    """Return the message in a decoded envelope: `open_envelope` without its first step.
+    envelopes: Sequence[Envelope],
+    raws: Sequence[bytes],
+    directory: Directory,
+    network: str,
+    at_ms: int,
+    roots: VerifiedRoots,
+) -> list[AuthenticMessage]:
+    """Return the messages in decoded envelopes: `open_envelopes` without its first step.
 
     Raises:
-        FormatError, SignatureError: as `open_envelope`.
+        FormatError, SignatureError: as `open_envelopes`.
     """
-    signers = listed_signers(envelope, directory)
-    for listed in signers:
-        if not directory.accepts_key(listed, at_ms):
-            raise SignatureError(f"key `{listed.entry.kid}` is not in force in edition {directory.edition.number}")
-    message = verify_header(envelope, signers, network, roots, raw)
-    _check_times(message.header, at_ms)
-    _check_wraps(message.header, envelope.r, directory, at_ms)
-    return message
+    signers = [listed_signers(envelope, directory) for envelope in envelopes]
+    for keys in signers:
+        for listed in keys:
+            if not directory.accepts_key(listed, at_ms):
+                raise SignatureError(f"key `{listed.entry.kid}` is not in force in edition {directory.edition.number}")
+    messages = verify_headers(envelopes, signers, network, roots, raws)
+    for message in messages:
+        _check_times(message.header, at_ms)
+    for message in messages:
+        _check_wraps(message.header, message.envelope.r, directory, at_ms)
+    return messages
 
 
 def listed_signers(envelope: Envelope, directory: Directory) -> tuple[ListedKey, ...]:
@@ -110,28 +134,43 @@ def listed_signers(envelope: Envelope, directory: Directory) -> tuple[ListedKey,
     return tuple(signers)
 
 
-def verify_header(
-    envelope: Envelope, signers: tuple[ListedKey, ...], network: str, roots: VerifiedRoots, whole: bytes
-) -> AuthenticMessage:
-    """Return the message whose header all of `signers` signed, with its body bound; wraps and times are not looked at.
+def verify_headers(
+    envelopes: Sequence[Envelope],
+    signers: Sequence[tuple[ListedKey, ...]],
+    network: str,
+    roots: VerifiedRoots,
+    raws: Sequence[bytes],
+) -> list[AuthenticMessage]:
+    """Return the messages whose headers all of their `signers` signed, bodies bound; not asked are wraps and times.
 
     Raises:
-        FormatError, SignatureError: as `open_envelope`.
+        FormatError, SignatureError: as `open_envelopes`.
     """
-    raw = envelope.h
-    roles = tuple([listed.entry.role for listed in signers]) if len(signers) > 1 else (signers[0].entry.role,)
+    roles = [_roles(keys) for keys in signers]
+    for envelope, keys in zip(envelopes, signers, strict=True):
+        for listed, signature in zip(keys, envelope.s, strict=True):
+            _verify_one(envelope.h, signature, listed, network, roots)
+    headers = [decode_header(envelope.h) for envelope in envelopes]
+    for header, keys in zip(headers, signers, strict=True):
+        if header.network != network:
+            raise FormatError("header names another network")
+        _check_signers(header, keys)
+    sha256 = hashlib.sha256
+    bodies = [sha256(envelope.c).digest() for envelope in envelopes]
+    for header, envelope, digest in zip(headers, envelopes, bodies, strict=True):
+        if header.body.length != len(envelope.c) or header.body.sha256 != encode_base64url(digest):
+            raise FormatError("body is not the one that the header names")
+    digests = [sha256(envelope.h).digest() for envelope in envelopes]
+    signed = [signatures_digest(envelope.s) for envelope in envelopes]
+    parts = zip(headers, digests, signed, envelopes, roles, raws, strict=True)
+    return [AuthenticMessage(*part) for part in parts]
+
+
+def _roles(signers: tuple[ListedKey, ...]) -> tuple[str, ...]:
+    roles = tuple([listed.entry.role for listed in signers])
     if roles != _MESSAGE_ALONE and (roles.count("message") != 1 or not HEADER_ROLES.issuperset(roles)):
         raise SignatureError("exactly one signer has the role `message`, the others `seal` or `signatory`")
-    for listed, signature in zip(signers, envelope.s, strict=True):
-        _verify_one(raw, signature, listed, network, roots)
-    header = decode_header(raw)
-    if header.network != network:
-        raise FormatError("header names another network")
-    _check_signers(header, signers)
-    body = header.body
-    if body.length != len(envelope.c) or body.sha256 != encode_base64url(hashlib.sha256(envelope.c).digest()):
-        raise FormatError("body is not the one that the header names")
-    return AuthenticMessage(header, hashlib.sha256(raw).digest(), signatures_digest(envelope.s), envelope, roles, whole)
+    return roles
 
 
 def _verify_one(raw: bytes, signature: Signature, listed: ListedKey, network: str, roots: VerifiedRoots) -> None:

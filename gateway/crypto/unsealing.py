@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gateway.crypto import content
 from gateway.crypto.batch import VerifiedRoots
 from gateway.crypto.digests import decode_base64url, encode_base64url
-from gateway.crypto.envelope import check_wrap, decode_envelope, listed_signers, verify_header
+from gateway.crypto.envelope import check_wrap, decode_envelope, listed_signers, verify_headers
 from gateway.crypto.keys import SecretKey
 from gateway.crypto.padding import unpad
 from gateway.crypto.wraps import SUITE_OF_PUBLIC_BYTES, unwrap
@@ -64,7 +64,8 @@ def unseal(
     signers = listed_signers(envelope, directory)
     for listed in signers:
         _check_stood(listed, admitted_at_ms)
-    message = verify_header(envelope, signers, network, VerifiedRoots(0) if roots is None else roots, raw)
+    remembered = VerifiedRoots(0) if roots is None else roots
+    message = verify_headers((envelope,), (signers,), network, remembered, (raw,))[0]
     wrap = _own_wrap(message, recipient_authority)
     try:
         return Opened(message, _open(message, wrap, wrap_keys))

@@ -3,11 +3,12 @@
 Every method is called on the event loop and returns at once.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.domain.session import Delivery, Peer, Session
 from gateway.store.interface import MessageStatus
-from gateway.wire.frames import Hello
+from gateway.wire.frames import Hello, Submission
 
 
 class Exchange(Protocol):
@@ -43,6 +44,14 @@ class Exchange(Protocol):
 
     def submit(self, session: Session, number: int, kind: str, raw: bytes) -> None:
         """Take one submission; exactly one `session.answer` with this number follows, perhaps at once."""
+        ...
+
+    def submit_together(self, session: Session, first: int, items: Sequence[Submission]) -> bool:
+        """Take the messages of one frame, numbered from `first` on, as `submit` would one by one.
+
+        False: nothing was taken and nothing answered. One of them is at fault, or no message, or there is no room for
+        all; submit them one by one.
+        """
         ...
 
     def acknowledge(self, session: Session, number: int, raw: bytes) -> None:

@@ -286,13 +286,14 @@ class LinkSession:
 
     def _hand_over(self, number: int, items: Sequence[Submission]) -> None:
         """Have the switch judge what is booked; what it is spared because the connection ends is given back."""
+        if len(items) > 1 and self._exchange.submit_together(self, number, items):
+            return
         end = number + len(items)
-        submit = self._exchange.submit
         for item in items:
             if not self._open:
                 self._unjudged.give(self._window.forget(range(number, end)))
                 return
-            submit(self, number, item.kind, item.raw)
+            self._exchange.submit(self, number, item.kind, item.raw)
             number += 1
 
     def _charge(self, number: int, size_bytes: int) -> bool:

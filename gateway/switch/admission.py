@@ -5,12 +5,12 @@ then policy. Nothing here awaits, reads a clock twice or keeps a message: what w
 comes back from the store as a batch (`gateway.switch.sessions`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from gateway.crypto.batch import VerifiedRoots
-from gateway.crypto.envelope import open_envelope
+from gateway.crypto.envelope import open_envelopes
 from gateway.crypto.statements import open_statement
 from gateway.domain.decision import Decision
 from gateway.domain.facts import NO_FACTS, Facts
@@ -50,23 +50,37 @@ class Admission:
             FormatError, SignatureError: nothing authentic arrived; nothing is recorded.
             CapacityError: the store takes nothing more for now.
         """
+        for work in self.messages((raw,), ticket.session, ticket.number, in_force):
+            self._store.put(work)
+
+    def messages(self, raws: Sequence[bytes], session: Session, first: int, in_force: InForce) -> list[AdmitMessage]:
+        """Open and judge envelopes that came together, numbered from `first` on; return what is to be put for each.
+
+        Raises:
+            FormatError, SignatureError: one of them is not authentic.
+            CapacityError: what they cite cannot be read for now.
+        """
         at_ms = self._clock()
-        peer = ticket.session.peer
-        message = open_envelope(raw, in_force.directory, self._network, at_ms, self._roots)
-        header = message.header
-        judge = in_force.judge
-        facts = self._facts(header)
-        consents: tuple[ConsentUse, ...] = ()
-        otherwise: Decision | None = None
-        if header.originator != peer.authority:
-            decision = _foreign(message, in_force)
-        else:
-            decision = judge.decide(message, facts, peer, at_ms)
+        peer, judge = session.peer, in_force.judge
+        messages = open_envelopes(raws, in_force.directory, self._network, at_ms, self._roots)
+        facts = [self._facts(message.header) for message in messages]
+        decisions = [
+            judge.decide(message, known, peer, at_ms)
+            if message.header.originator == peer.authority
+            else _foreign(message, in_force)
+            for message, known in zip(messages, facts, strict=True)
+        ]
+        works: list[AdmitMessage] = []
+        for message, known, decision in zip(messages, facts, decisions, strict=True):
+            header = message.header
+            consents: tuple[ConsentUse, ...] = ()
+            otherwise: Decision | None = None
             if header.consents and decision.permitted:
-                consents = tuple(ConsentUse(digest, uses) for digest, uses in judge.consent_uses(header, facts))
+                consents = tuple(ConsentUse(digest, uses) for digest, uses in judge.consent_uses(header, known))
                 otherwise = judge.withdrawn(header.agreement)
-        reused = judge.reused(header.agreement)
-        self._store.put(AdmitMessage(message, peer.authority, decision, at_ms, consents, otherwise, reused, ticket))
+            ticket, reused = Ticket(session, first + len(works)), judge.reused(header.agreement)
+            works.append(AdmitMessage(message, peer.authority, decision, at_ms, consents, otherwise, reused, ticket))
+        return works
 
     def statement(self, raw: bytes, ticket: Ticket, in_force: InForce) -> None:
         """Open, judge and put one consent or revocation.

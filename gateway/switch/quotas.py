@@ -17,8 +17,8 @@ class Quotas:
         self._limits = limits
         self._buckets: dict[str, tuple[TokenBucket, TokenBucket]] = {}
 
-    def take(self, authority: str, size_bytes: int, now_ms: int) -> None:
-        """Book one submission of `size_bytes`.
+    def take(self, authority: str, size_bytes: int, now_ms: int, count: int = 1) -> None:
+        """Book `count` submissions of `size_bytes` in all, or nothing.
 
         Raises:
             CapacityError: the authority has used up its share for now.
@@ -31,7 +31,14 @@ class Quotas:
                 TokenBucket(limits.bytes_per_s, limits.bytes_burst, now_ms),
             )
         messages, octets = buckets
-        if not messages.take(1, now_ms):
-            raise CapacityError("messages of an authority", messages.wait_s(1))
+        if not messages.take(count, now_ms):
+            raise CapacityError("messages of an authority", messages.wait_s(count))
         if not octets.take(size_bytes, now_ms):
+            messages.give(count)
             raise CapacityError("bytes of an authority", octets.wait_s(size_bytes))
+
+    def give(self, authority: str, size_bytes: int, count: int) -> None:
+        """Give back what was booked for submissions that are booked again one by one."""
+        messages, octets = self._buckets[authority]
+        messages.give(count)
+        octets.give(size_bytes)

@@ -19,7 +19,7 @@ from gateway.switch.limits import SwitchLimits
 from gateway.switch.outcomes import Outcomes, sort
 from gateway.switch.quotas import Quotas, TokenBucket
 from gateway.telemetry.bounds import BoundLog
-from gateway.wire.frames import Hello
+from gateway.wire.frames import Hello, Submission
 
 # Failures of one session are forgiven at this rate; a full bucket cuts the link (wire.md).
 FAILURES_FORGIVEN_PER_S = 1.0
@@ -141,6 +141,28 @@ class Exchange:
             self._failed(session, number, "invalid", "format-invalid", str(error))
         except SignatureError as error:
             self._failed(session, number, "unauthenticated", "signature-invalid", str(error))
+
+    def submit_together(self, session: Session, first: int, items: Sequence[Submission]) -> bool:
+        """Take the messages of one frame as `submit` would; False, and nothing is taken, if that needs one by one."""
+        raws = [item.raw for item in items if item.kind == "message"]
+        if len(raws) != len(items):
+            return False
+        authority, size_bytes = session.peer.authority, sum(map(len, raws))
+        try:
+            self._quotas.take(authority, size_bytes, self._monotonic(), len(raws))
+        except CapacityError:
+            return False
+        try:
+            works = self._admission.messages(raws, session, first, self._in_force)
+        except (CapacityError, FormatError, SignatureError):
+            self._quotas.give(authority, size_bytes, len(raws))
+            return False
+        for number, work in enumerate(works, first):
+            try:
+                self._store.put(work)
+            except CapacityError as error:
+                self._turned_away(session, number, error)
+        return True
 
     def acknowledge(self, session: Session, number: int, raw: bytes) -> None:
         """Take a signed batch of acknowledgements; its receipt comes through `session.answer`."""

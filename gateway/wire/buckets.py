@@ -23,6 +23,10 @@ class TokenBucket:
         self._level -= amount
         return True
 
+    def give(self, amount: float) -> None:
+        """Give back what was taken and not used."""
+        self._level = min(self._burst, self._level + amount)
+
     def wait_s(self, amount: float) -> int:
         """Seconds until `amount` will be there, rounded up."""
         missing = max(0.0, amount - self._level)

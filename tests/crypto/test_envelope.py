@@ -54,7 +54,7 @@ def test_sealed_message_opens(suite: int) -> None:
     assert message.header_sha256 == sha256(whole.h)
     assert message.roles == ("message", "seal", "signatory")
     assert message.size_bytes == len(raw)
-    assert message == authenticate(whole, raw, DIRECTORY, NETWORK, AT_MS, VerifiedRoots(0))
+    assert [message] == authenticate([whole], [raw], DIRECTORY, NETWORK, AT_MS, VerifiedRoots(0))
 
 
 def test_pruned_message_holds_one_wrap() -> None:

@@ -1,7 +1,7 @@
 """The one fake of the seam between links and switch: it answers, and remembers what it was asked."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from gateway.domain.errors import FormatError, LedgerError
 from gateway.domain.message import Envelope, Signature, Wrap
 from gateway.domain.session import Answer, Delivery, Peer, Session
 from gateway.store.interface import DeliveryStatus, MessageStatus
-from gateway.wire.frames import Hello
+from gateway.wire.frames import Hello, Submission
 
 DIGEST = "A" * 43
 NOTE = b"accord.example/gateway\n5\nAAAA\n"
@@ -89,6 +89,9 @@ class FakeExchange:
     def submit(self, session: Session, number: int, kind: str, raw: bytes) -> None:
         self.submitted.append((number, kind, raw))
         self._answer(session, number, raw)
+
+    def submit_together(self, session: Session, first: int, items: Sequence[Submission]) -> bool:
+        return False
 
     def acknowledge(self, session: Session, number: int, raw: bytes) -> None:
         self.acknowledged.append((number, raw))

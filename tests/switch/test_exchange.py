@@ -5,6 +5,7 @@ import pytest
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.receipt import verify_receipt
 from gateway.switch.limits import SwitchLimits
+from gateway.wire.frames import Submission
 from tests.federation import NETWORK, ORIGIN
 from tests.logged import logged
 from tests.switch.bench import Bench, header_digest, until
@@ -119,6 +120,44 @@ async def test_unsigned_bytes_are_answered_and_never_recorded(bench: Bench) -> N
     assert {answer.kind for answer in sender.answers} <= {"invalid", "unauthenticated"}
     assert len(sender.answers) == 2
     assert bench.store.checkpoint().size == 0
+
+
+async def test_frame_of_messages_is_taken_in_one_go(bench: Bench) -> None:
+    """Each message of a frame has its own receipt and its own delivery, as if it had come alone."""
+    sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
+    raws = [bench.envelope(), bench.envelope(purposes=("administrative",)), bench.envelope()]
+
+    assert bench.exchange.submit_together(sender, 0, [Submission("message", raw) for raw in raws])
+    await until(sender.answers, 3)
+    await until(recipient.deliveries, 2)
+    assert [(answer.number, answer.permitted) for answer in sender.answers] == [(0, True), (1, False), (2, True)]
+    assert [item.header_sha256 for item in recipient.deliveries] == [header_digest(raws[0]), header_digest(raws[2])]
+
+
+@pytest.mark.parametrize("fault", ["bytes", "signature", "kind", "quota"])
+@pytest.mark.parametrize("bench", [SwitchLimits(messages_per_s=1, messages_burst=3)], indirect=True)
+async def test_frame_with_a_fault_is_left_to_be_taken_one_by_one(bench: Bench, fault: str) -> None:
+    """One poisoned item costs one answer: nothing of its frame is taken, answered or booked before."""
+    sender = bench.connect("cz-police")
+    spoilt = bytearray(bench.envelope())
+    spoilt[-1] ^= 1
+    last = {
+        "bytes": [Submission("message", b"\x00")],
+        "signature": [Submission("message", bytes(spoilt))],
+        "kind": [Submission("statement", bench.envelope())],
+        "quota": [Submission("message", bench.envelope()) for _ in range(2)],
+    }[fault]
+    items = [Submission("message", bench.envelope()) for _ in range(2)] + last
+
+    assert not bench.exchange.submit_together(sender, 0, items)
+    assert sender.answers == []
+    for number, item in enumerate(items):
+        bench.exchange.submit(sender, number, item.kind, item.raw)
+    await until(sender.answers, len(items))
+    kinds = {answer.number: answer.kind for answer in sender.answers}
+    assert [kinds[number] for number in range(2)] == ["receipt", "receipt"]
+    assert {kinds[2], kinds[len(items) - 1]} <= {"invalid", "unauthenticated", "receipt", "busy"}
+    assert kinds[len(items) - 1] != "receipt"
 
 
 async def test_session_that_keeps_failing_is_cut(bench: Bench) -> None:
