@@ -2,8 +2,8 @@
 
 Through a broker everybody may speak whom the broker lets write on our topics. What is signed counts all the same:
 receipts, deliveries with their receipts, evidence, editions. What a gateway merely says counts as long as
-it can be taken back: a submission that is said to be declined stays in the outbox and goes again on the next
-connection, a pause is short, nothing unproven becomes an alarm against a gateway. Source: ADR 0009; threat B3.
+it can be taken back: a submission or acknowledgement that is said to be declined stays owed and goes again on the
+next connection, a pause is short, nothing unproven becomes an alarm against a gateway. Source: ADR 0009; threat B3.
 """
 
 from msgspec.structs import replace

@@ -155,6 +155,11 @@ def acknowledged(
     connection.execute(
         "INSERT INTO acknowledged VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (batch_sha256, raw, receipt, at_ms)
     )
+    owe_no_more(connection, sequences)
+
+
+def owe_no_more(connection: sqlite3.Connection, sequences: Sequence[int]) -> None:
+    """Drop acknowledgements that have their final answer."""
     connection.executemany("DELETE FROM acknowledgement WHERE sequence = ?", [(number,) for number in sequences])
 
 

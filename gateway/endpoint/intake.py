@@ -19,6 +19,8 @@ from gateway.endpoint.outbox import Due
 # Not recorded, and no fault of the bytes: send them again later.
 AGAIN = frozenset({"busy", "outcome-unknown", "not-ready", "draining", "fault"})
 AGAIN_AFTER_S = 2
+# Not recorded, and final: the deliveries have ended, or the gateway has it from us already.
+NOTHING_NEW = "nothing-new"
 TEXT_CHARACTERS_MAX = 200
 
 
@@ -79,9 +81,15 @@ class Intake:
         keeping = self._keeping
         if answer.kind == "busy" or answer.code in AGAIN:
             effects.pause_s = max(effects.pause_s, answer.retry_after_s or AGAIN_AFTER_S)
-            effects.after.append(keeping.acknowledging.restart)
+            effects.after.append(partial(keeping.acknowledging.turned_back, batch))
+            return
+        if answer.code == NOTHING_NEW:
+            effects.changes.append(partial(inbox.owe_no_more, sequences=batch.sequences))
+            effects.after.append(partial(keeping.acknowledging.landed, batch))
             return
         if answer.kind != "receipt":
+            # Signed anew on the next connection: it may be the signature that the gateway does not take.
+            keeping.acknowledging.forget()
             raise PeerError(
                 f"the gateway does not take our acknowledgements ({_harmless(answer.code)}): {_harmless(answer.detail)}"
             )
@@ -97,7 +105,7 @@ class Intake:
                 at_ms=keeping.clock(),
             )
         )
-        effects.after.append(keeping.acknowledging.wake.set)
+        effects.after.append(partial(keeping.acknowledging.landed, batch))
         effects.size_bytes += len(batch.raw) + len(answer.body)
 
     def delivered(self, delivery: Delivery, effects: Effects) -> None:

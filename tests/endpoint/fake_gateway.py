@@ -64,6 +64,9 @@ class Manners:
     proves: bool = True
     busy_first: int = 0
     declines: str = ""
+    # What becomes of batches of acknowledgements, one after the other: a code of an answer, or `silence` for a record
+    # of which nobody hears; then honest receipts.
+    acknowledging: list[str] = field(default_factory=list)
     refuses: tuple[Reason, ...] = ()
     receipt: Callable[[bytes], bytes] = _same
     delivery: Callable[[Delivery], Sequence[Delivery]] = _once
@@ -116,6 +119,8 @@ class FakeGateway:
         self.evidence: dict[str, list[Evidence]] = {}
         self.acknowledged: list[tuple[str, bytes, str]] = []
         self.batches: list[int] = []
+        # Every batch of acknowledgements as it came, whatever became of it.
+        self.heard: list[bytes] = []
         self.submitted: list[bytes] = []
         self._runner: web.AppRunner | None = None
 
@@ -281,6 +286,14 @@ class FakeGateway:
                 await line.say(Deliveries(items))
 
     async def _acknowledged(self, line: Line, number: int, raw: bytes) -> None:
+        self.heard.append(raw)
+        rude = self.manners.acknowledging.pop(0) if self.manners.acknowledging else ""
+        if rude == "busy":
+            await line.say(Answers([Answer(number, "busy", code="busy", retry_after_s=1)]))
+            return
+        if rude and rude != "silence":
+            await line.say(Answers([Answer(number, "invalid", code=rude)]))
+            return
         opened = open_acknowledgements(raw, self.directory, NETWORK, now_ms())
         receipt = self.ledger.append("content-consignment", "acknowledgement-batch", opened.batch_sha256)
         self.batches.append(len(opened.items))
@@ -288,7 +301,8 @@ class FakeGateway:
             self.acknowledged.append((opened.recipient, header_sha256, item.status))
             self.owed.get(opened.recipient, {}).pop(header_sha256, None)
             await self._tell(item.originator, header_sha256, "acknowledged", opened.recipient, item.status, proof)
-        await line.say(Answers([Answer(number, "receipt", True, receipt)]))
+        if rude != "silence":
+            await line.say(Answers([Answer(number, "receipt", True, receipt)]))
 
     async def fail(self, header_sha256: bytes, recipient: str, outcome: str) -> None:
         """End a delivery in failure and tell its originator."""
