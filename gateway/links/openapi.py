@@ -50,19 +50,22 @@ def _of(struct: type[Struct]) -> dict[str, Any]:
     return {"$ref": REFERENCE.format(name=struct.__name__)}
 
 
-def _submission(path: str, name: str, summary: str, form: type[Struct], packed: str) -> Operation:
+def _submission(path: str, name: str, summary: str, form: type[Struct], packed: str, *problems: str) -> Operation:
     return Operation(
         "post", path, name, summary,
         takes=((JSON, _of(form)), (packed, BYTES)),
         gives=((202, "recorded and permitted", JSON, _of(Receipted)), (200, "was here before", JSON, _of(Receipted))),
-        problems=BODY,
+        problems=(*BODY, *problems),
     )  # fmt: skip
 
 
 OPERATIONS = (
     _submission("/v1/messages", "submitMessage", "Submit one sealed message.", EnvelopeForm, ENVELOPE),
     _submission("/v1/statements", "submitStatement", "Submit a consent or its revocation.", StatementForm, STATEMENT),
-    _submission("/v1/inbox/ack", "acknowledge", "Acknowledge what you have.", AcknowledgementsForm, ACKNOWLEDGEMENTS),
+    _submission(
+        "/v1/inbox/ack", "acknowledge", "Acknowledge what you have.", AcknowledgementsForm, ACKNOWLEDGEMENTS,
+        "nothing-new",
+    ),
     Operation(
         "get", "/v1/messages/{id}", "messageStatus", "Where a message of yours stands.",
         gives=((200, "its timeline", JSON, _of(StatusForm)),), problems=("not-found",),

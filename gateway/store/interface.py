@@ -73,7 +73,8 @@ class AcknowledgedItem(Struct, frozen=True):
 class Acknowledge(Struct, frozen=True):
     """Record a recipient's signed batch (one leaf), end its deliveries, destroy bodies nobody waits for.
 
-    Items that name no delivery to `recipient` are ignored; a repeated batch has no second effect.
+    Items that name no delivery to `recipient` are ignored; a repeated batch has no second effect. A batch that ends
+    nothing and says nothing new is not recorded: else whoever may acknowledge could fill the disk with it.
     """
 
     recipient: str
@@ -136,7 +137,7 @@ class Committed(Struct, frozen=True):
 
     `index` is the ledger index of its leaf (for a duplicate: of the first one; -1 where there is none), `receipt` the
     tlog-proof, byte-identical for a repetition. `permitted` tells what was recorded, `duplicate` that it was there
-    before.
+    before. An `Acknowledge` without a receipt was not recorded, because it changes nothing.
     `evidence` lists what its originators are to hear: (originator, item). `ended` counts deliveries that ended now.
     """
 

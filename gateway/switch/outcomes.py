@@ -16,6 +16,8 @@ from gateway.switch.routing import route
 
 # The reason of a refusal that is nobody's fault but ours.
 RULE_FAILED = "rule-failed"
+# The final answer to acknowledgements that are not recorded.
+NOTHING_NEW = "nothing-new"
 
 
 class Outcomes:
@@ -57,7 +59,11 @@ class Outcomes:
             self.evidence.setdefault(originator, []).append(item)
 
     def _answer(self, ticket: Ticket, done: Committed) -> None:
-        answer = Answer(ticket.number, "receipt", done.permitted, done.receipt, "", "", 0, done.duplicate)
+        if done.receipt:
+            answer = Answer(ticket.number, "receipt", done.permitted, done.receipt, "", "", 0, done.duplicate)
+        else:
+            # Acknowledgements that changed nothing: there is no entry, so there is no receipt (P-02).
+            answer = Answer(ticket.number, "invalid", code=NOTHING_NEW)
         key = id(ticket.session)
         entry = self.answers.get(key)
         if entry is None:

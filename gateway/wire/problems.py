@@ -70,6 +70,8 @@ _ROWS: tuple[tuple[str, str, int, int, Actor, str], ...] = (
     ("refused", "not permitted", 403, 4403, "sender", "read the reasons in the receipt, mend, send under a new id"),
     ("format-invalid", "not what it claims to be", 422, 1008, "sender", "encode it as wire.md says and send it again"),
     ("signature-invalid", "no key in force signed this", 422, 1008, "sender", "sign with a key in force"),
+    ("nothing-new", "these acknowledgements change nothing", 409, 1008, "sender",
+     "do not send them again: what they name has ended, was said before, or was not sent to you"),
     ("busy", "a bound of ours is reached", 429, 1013, "everybody-later", "send the same bytes after retry_after_s"),
     ("outcome-unknown", "not yet recorded", 503, 1013, "everybody-later", "send the same bytes again: same receipt"),
     # Who is at the other end.

@@ -88,15 +88,66 @@ async def test_acknowledgement_ends_the_delivery_and_is_told_to_the_originator(r
 
 
 async def test_repeated_acknowledgement_has_no_second_effect(running: Running) -> None:
-    """The same batch again gives the same receipt; another batch about an ended delivery ends nothing."""
+    """P-03: the same batch again gives the same receipt; another one about an ended delivery gets none."""
     sent = message(1)
     work = acknowledge(sent)
     _, first, again = await running.commit(admit(sent), work, work)
     other = await running.one(acknowledge(sent))
+    await running.reopen()
+    later = await running.one(work)
 
     assert (first.ended, again.ended, other.ended) == (1, 0, 0)
-    assert (again.receipt, again.duplicate, other.duplicate) == (first.receipt, True, False)
+    assert (again.receipt, again.duplicate) == (later.receipt, later.duplicate) == (first.receipt, True)
+    assert (other.receipt, other.index, other.permitted, other.duplicate) == (b"", -1, False, False)
     assert (other.evidence, len(running.store.evidence(ALPHA, 0, 10))) == ((), 1)
+
+
+async def test_acknowledgement_that_changes_nothing_is_not_recorded(running: Running) -> None:
+    """P-02: no entry and no receipt, however often it comes; a delivery that failed is ended, too."""
+    sent, failed, refused, unseen = (message(number) for number in range(4))
+    await running.commit(admit(sent), admit(failed), admit(refused, "purpose-outside"), acknowledge(sent), fail(1))
+    before = running.store.checkpoint()
+    works = [
+        acknowledge(sent, failed, refused, unseen),
+        acknowledge(sent, status="refused"),
+        acknowledge(failed, status="destroyed"),
+        acknowledge(sent, failed, by=CHARLIE),
+    ]
+    done = await running.commit(*works, *works)
+    apart = [await running.one(work) for work in works]
+
+    assert {(each.receipt, each.index, each.permitted, each.evidence) for each in done + apart} == {
+        (b"", -1, False, ())
+    }
+    assert running.store.checkpoint() == before
+    assert len(running.store.evidence(ALPHA, 0, 10)) == 2
+
+
+async def test_acknowledgement_that_was_not_recorded_counts_when_it_changes_something(running: Running) -> None:
+    """Nothing is kept of it that could stand in the way of the same bytes."""
+    sent = message(1)
+    work = acknowledge(sent)
+    early, _, late, again = await running.commit(work, admit(sent), work, work)
+
+    assert (early.receipt, late.ended, late.duplicate) == (b"", 1, False)
+    assert (again.receipt, again.duplicate) == (late.receipt, True)
+    assert running.verified(late.receipt, work.batch_sha256).record.outcome == "consigned"
+
+
+async def test_acknowledgement_of_known_and_unknown_is_recorded_whole(running: Running) -> None:
+    """One item that ends something makes the batch an entry; the others in it end and tell nothing, then or later."""
+    known, ended, unseen = message(1), message(2), message(3)
+    await running.commit(admit(known), admit(ended), acknowledge(ended))
+    work = acknowledge(unseen, ended, known)
+    mixed, again = await running.commit(work, work)
+    await running.one(admit(unseen))
+
+    assert (mixed.ended, again.receipt, again.duplicate) == (1, mixed.receipt, True)
+    assert running.verified(mixed.receipt, work.batch_sha256).index == 3
+    told = running.store.evidence(ALPHA, 0, 10)
+    assert [one.header_sha256 for one in told] == [ended.header_sha256, known.header_sha256]
+    assert told[1].body == work.items[2].evidence
+    assert [row.header_sha256 for row in running.store.pending(BRAVO, None, 10)] == [unseen.header_sha256]
 
 
 async def test_acknowledgements_that_name_no_own_delivery_are_ignored(running: Running) -> None:
@@ -120,6 +171,8 @@ async def test_what_comes_after_consignment_is_told_and_changes_no_outcome(runni
     done = [await running.one(acknowledge(sent, status=status)) for status in statuses]
 
     assert [each.ended for each in done] == [1, 0, 0, 0, 0, 0]
+    # Two words more, and each of them once: that is all that can be recorded of one delivery.
+    assert [bool(each.receipt) for each in done] == [True, True, False, False, True, False]
     told = running.store.evidence(ALPHA, 0, 10)
     assert [one.outcome for one in told] == ["consigned", "handed-over", "destroyed"]
     status = running.store.status(ALPHA, sent.header.id)

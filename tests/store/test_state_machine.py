@@ -54,9 +54,9 @@ class StoreMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(awaitable)
 
     def commit(self, *works: Work) -> list[Committed]:
-        """Commit together and count the new leaves."""
+        """Commit together and count the new leaves: what is new and changes something has a receipt."""
         done: list[Committed] = self.wait(self.running.commit(*works))
-        self.model.leaves += sum(not each.duplicate for each in done)
+        self.model.leaves += sum(bool(each.receipt) and not each.duplicate for each in done)
         return done
 
     def message(self, originator: str, number: int, body: bytes) -> AuthenticMessage:
@@ -113,12 +113,13 @@ class StoreMachine(RuleBasedStateMachine):
         status=st.sampled_from(["consigned", "undecipherable"]),
     )
     def acknowledge(self, recipient: str, named: list[tuple[str, int, bytes]], status: str) -> None:
-        """A recipient speaks of messages that it is owed, was owed, or never saw."""
+        """A recipient speaks of messages that it is owed, was owed, or never saw; recorded is what ends something."""
         messages = [self.message(*each) for each in named]
         done = self.commit(samples.acknowledge(*messages, by=recipient, status=status))[0]
         ended = [each.header_sha256 for each in messages if self.is_owed(each.header_sha256, recipient)]
         self.model.owed |= {(digest, recipient): status for digest in ended}
         assert done.ended == len(ended)
+        assert bool(done.receipt) == bool(ended)
         assert [item.header_sha256 for _, item in done.evidence] == ended
 
     @rule(originator=st.sampled_from(AUTHORITIES), number=IDS, recipient=st.sampled_from(AUTHORITIES))

@@ -57,13 +57,18 @@ class Batch:
         self.last_at_ms = max(self.last_at_ms, at_ms)
         return self.last_at_ms
 
+    @property
+    def next_place(self) -> Place:
+        """The place that `append` will return next."""
+        return self.log, self._first + len(self.lines)
+
     def append(self, record: bytes, object_: bytes | None = None, signatures: bytes | None = None) -> Place:
         """Return the place that `record` will have; `object_` is kept with it."""
-        offset = len(self.lines)
-        salt = self._salts[offset]
+        place = self.next_place
+        salt = self._salts[len(self.lines)]
         self.lines.append((salt, record))
         add(self.rows.entries, salt, record, object_, signatures)
-        return self.log, self._first + offset
+        return place
 
     def tell(self, result: Result, told: Told, message: Place, position: int | None) -> None:
         """Keep what an originator is to hear of the message at `message`."""

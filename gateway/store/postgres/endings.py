@@ -30,18 +30,21 @@ class _Named(Struct, frozen=True):
 
 
 def acknowledge(batch: Batch, work: Acknowledge) -> Result:
-    """Record a recipient's batch and end the deliveries that it names."""
+    """Record a recipient's batch and end the deliveries that it names; one that changes nothing is not recorded."""
     key = (work.recipient, work.batch_sha256)
     known = batch.seen.batch(key)
     if known is not None:
         return Result(known.place, permitted=True, duplicate=True, at_ms=known.at_ms)
     at_ms = batch.recorded_at(work.at_ms)
+    # What it changes is noted first, under the place that it will have: only then is it known whether it gets one.
+    result = Result(batch.next_place, permitted=True, duplicate=False, at_ms=at_ms)
+    for named in _named(batch, work):
+        _acknowledge_one(batch, work.recipient, named, result)
+    if result.told is None:
+        return Result(None, permitted=False, duplicate=False, at_ms=at_ms)
     place = batch.append(batch.recorder.acknowledged(work, at_ms), work.raw)
     batch.seen.batches[key] = Known(place, work.batch_sha256, True, at_ms)
     add(batch.rows.acknowledgements, *key, place[1], at_ms)
-    result = Result(place, permitted=True, duplicate=False, at_ms=at_ms)
-    for named in _named(batch, work):
-        _acknowledge_one(batch, work.recipient, named, result)
     return result
 
 

@@ -154,6 +154,11 @@ class Batch:
             memory.last_at_ms = at_ms
         return memory.last_at_ms
 
+    @property
+    def next_leaf(self) -> int:
+        """The leaf that `append` will return next."""
+        return self._first + len(self.lines)
+
     def append(self, record: bytes, object_: bytes | None = None, signatures: bytes | None = None) -> int:
         """Return the leaf that `record` will be; `object_` is kept with it."""
         offset = len(self.lines)

@@ -50,18 +50,21 @@ LATER_STATUSES = frozenset({"handed-over", "destroyed"})
 
 
 def acknowledge(batch: Batch, work: Acknowledge) -> Result:
-    """Record a recipient's batch and end the deliveries that it names."""
+    """Record a recipient's batch and end the deliveries that it names; one that changes nothing is not recorded."""
     execute = batch.connection.execute
     row = execute(KNOWN_BATCH, (work.recipient, work.batch_sha256)).fetchone()
     if row is not None:
         batch.flush()
         return Result(row[0], permitted=True, duplicate=True, at_ms=record_at(batch.connection, row[0]).at_ms)
     at_ms = batch.recorded_at(work.at_ms)
-    leaf = batch.append(batch.recorder.acknowledged(work, at_ms), work.raw)
-    execute(NEW_BATCH, (work.recipient, work.batch_sha256, leaf))
-    result = Result(leaf, permitted=True, duplicate=False, at_ms=at_ms)
+    # What it changes is written first, under the leaf that it will be: only then is it known whether it becomes one.
+    result = Result(batch.next_leaf, permitted=True, duplicate=False, at_ms=at_ms)
     for status, items in groupby(_named(batch, work), key=lambda named: named.item.item.status):
         _acknowledge_alike(batch, work.recipient, status, list(items), result)
+    if result.told is None:
+        return Result(-1, permitted=False, duplicate=False, at_ms=at_ms)
+    leaf = batch.append(batch.recorder.acknowledged(work, at_ms), work.raw)
+    execute(NEW_BATCH, (work.recipient, work.batch_sha256, leaf))
     return result
 
 
