@@ -79,7 +79,8 @@ agreements_folder = "{agreements}"
 [limits]
 {limits}
 
-# What one authority may ask of the gateway, and how long a recipient may take.
+# What one authority may ask of the gateway, and how long a recipient may take. Signed batches of acknowledgements have
+# a share of their own.
 [switch]
 {switch}
 

@@ -168,6 +168,8 @@ class Exchange:
         """Take a signed batch of acknowledgements; its receipt comes through `session.answer`."""
         in_force = self._in_force
         try:
+            # Before any signature is verified (wire.md, step 4): to verify is what costs.
+            self._quotas.take_acknowledgements(session.peer.authority, len(raw), self._monotonic())
             opened = open_acknowledgements(raw, in_force.directory, self._network, self._clock())
             if opened.recipient != session.peer.authority:
                 raise SignatureError("acknowledgements are not signed by the authority of this link")

@@ -118,6 +118,28 @@ async def test_threat_b1_broker_killed_under_load_loses_and_doubles_nothing(tmp_
     assert made.house.verify().entries >= MESSAGES
 
 
+async def test_threat_e13_acknowledgements_through_a_broker_wait_for_the_share_of_their_authority(
+    tmp_path: Path,
+) -> None:
+    """E13: beyond its share an endpoint behind a broker is told to wait, and its same bytes count later."""
+    made = MqttHouse(tmp_path, further="[switch]\nacknowledgements_per_s = 1\nacknowledgements_burst = 1\n")
+    with made.running() as gateway:
+        (sender,), (recipient,) = made.senders, made.recipients
+        async with made.endpoint(sender) as one, made.endpoint(recipient) as other:
+            assert await one.link.until_connected(5)
+            assert await other.link.until_connected(5)
+            for _ in range(3):
+                sent = await one.send(post(made, sender, recipient))
+                assert await one.answered(sent.sha256, 5)
+                await asyncio.sleep(4 * other.keeping.limits.acknowledge_after_s)
+            await eventually(lambda: count(one, "evidence") == 3, 10)
+            await eventually(lambda: count(other, "acknowledgement") == 0)
+            kept = count(other, "acknowledged")
+        assert gateway.metric('accord_answers_total{kind="busy"}') > 0
+        assert gateway.metric("accord_acknowledgements_received_total") > kept
+    assert made.house.verify().entries == 1 + 3 + kept
+
+
 async def test_threat_b2_doubled_reordered_and_late_publishes_have_one_effect(tmp_path: Path) -> None:
     """Whatever order and however often: one decision and one delivery a message, the same receipt for every copy."""
     made = MqttHouse(tmp_path)

@@ -76,6 +76,13 @@ class Caller:
         await self._link.send(frames.Acknowledge(number, raw))
         return number
 
+    async def acknowledge_raw(self, *raws: bytes) -> list[Answer]:
+        """Send batches of acknowledgements as they are and wait for every answer, in order."""
+        first, self._number = self._number, self._number + len(raws)
+        for number, raw in enumerate(raws, first):
+            await self._link.send(frames.Acknowledge(number, raw))
+        return await self._answered(range(first, self._number))
+
     def settled(self, numbers: range) -> bool:
         """Tell whether nothing more will be heard of these submissions: all answered, or the link ended."""
         return self.closed is not None or all(number in self.answers for number in numbers)
