@@ -89,6 +89,8 @@ agreements_folder = "{agreements}"
 [store]
 {store}
 
+# Below `disk_free_bytes_min` nothing new is taken and what is owed goes on; below a quarter of it, or with a log of
+# twice `wal_bytes_max`, acknowledgements and deliveries wait as well. Nothing is lost by that.
 [store.writer]
 {writer}
 

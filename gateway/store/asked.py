@@ -10,7 +10,7 @@ RECORD_SHARE_BYTES = 1_536
 def weigh(work: Work) -> tuple[int, bool]:
     """Return about how many bytes an item will occupy, and whether it is essential: for what is owed already.
 
-    A revocation stops messages, so nothing must stop it.
+    A revocation stops messages, so it goes as long as they do.
 
     Raises:
         ValueError: a caller may not ask this, whatever the store holds.

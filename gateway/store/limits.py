@@ -20,7 +20,8 @@ class WriterLimits(Struct, frozen=True, forbid_unknown_fields=True):
     # The writer copies the write-ahead log back after so much growth; beyond the second bound we are busy.
     checkpoint_bytes: Positive = 4 * 1024 * 1024
     wal_bytes_max: Positive = 256 * 1024 * 1024
-    # Below this much free space nothing new is taken; what is owed still goes out.
+    # Below this much free space nothing new is taken; what is owed still goes out. Below a quarter of it a gateway is
+    # busy for that, too: no peer fills the disk to its end.
     disk_free_bytes_min: Annotated[int, Meta(ge=0)] = 512 * 1024 * 1024
 
 

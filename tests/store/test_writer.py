@@ -3,12 +3,13 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.domain.errors import CapacityError, LedgerError
+from gateway.store.data_directory import free_bytes
 from gateway.store.limits import WriterLimits
 from gateway.store.sqlite.connection import open_for_reading, open_for_writing
 from gateway.store.sqlite.writer import ESSENTIAL_FACTOR, Writer
@@ -20,7 +21,12 @@ class Counter:
     """A writer whose work is numbers: each is a row, a negative one fails."""
 
     def __init__(
-        self, path: Path, limits: WriterLimits, apply_on_loop: bool, apply: Callable[..., int] | None = None
+        self,
+        path: Path,
+        limits: WriterLimits,
+        apply_on_loop: bool,
+        apply: Callable[..., int] | None = None,
+        essential_bounded: bool = False,
     ) -> None:
         self.path = path / "numbers.db"
         self.batches: list[list[int]] = []
@@ -39,6 +45,7 @@ class Counter:
             asyncio.get_running_loop(),
             beside=self,
             apply_on_loop=apply_on_loop,
+            essential_bounded=essential_bounded,
         )
 
     def apply(self, connection: sqlite3.Connection, works: Sequence[int]) -> int:
@@ -74,8 +81,8 @@ async def opened(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
     """Make counters; close them at the end."""
     counters: list[Counter] = []
 
-    def make(apply: Callable[..., int] | None = None, **limits: int) -> Counter:
-        counters.append(Counter(tmp_path, WriterLimits(**(NO_WATERMARK | limits)), request.param, apply))
+    def make(apply: Callable[..., int] | None = None, *, bounded: bool = False, **limits: int) -> Counter:
+        counters.append(Counter(tmp_path, WriterLimits(**(NO_WATERMARK | limits)), request.param, apply, bounded))
         return counters[-1]
 
     yield make
@@ -148,6 +155,52 @@ async def test_disk_below_the_watermark_is_busy_and_what_is_owed_goes_on(opened:
 
     assert (counter.rows(), busy.value.retry_after_s) == ([2], 30)
     assert isinstance(counter.writer.busy(), CapacityError)
+
+
+async def test_threat_D1_what_peers_may_still_add_ends_above_the_end_of_the_disk(
+    opened: Callable[..., Counter], tmp_path: Path
+) -> None:
+    """D1: below the watermark what is owed goes on; below a quarter of it that is busy too, where peers ask for it."""
+    free = free_bytes(tmp_path)
+    below = opened(bounded=True, disk_free_bytes_min=2 * free)
+    with pytest.raises(CapacityError, match="disk"):
+        below.writer.put(1, 10)
+    below.writer.put(2, 10, essential=True)
+    await below.reported(1)
+    far_below = opened(bounded=True, disk_free_bytes_min=8 * free)
+    with pytest.raises(CapacityError, match="disk") as busy:
+        far_below.writer.put(3, 10, essential=True)
+
+    assert (below.rows(), busy.value.retry_after_s) == ([2], 30)
+    assert far_below.writer.queued() == 0
+
+
+async def test_threat_D4_what_peers_may_still_add_to_a_log_that_a_reader_holds_is_bounded(
+    opened: Callable[..., Counter],
+) -> None:
+    """D4: beyond the bound what is owed goes on, up to twice the bound; when the reader lets go, everything does."""
+    bound = 1_000_000
+    counter = opened(bounded=True, checkpoint_bytes=100_000, wal_bytes_max=bound)
+    counter.writer.put(0, 10)
+    await counter.reported(1)
+    log = counter.path.with_name("numbers.db-wal")
+    taken = 1
+    with closing(open_for_reading(counter.path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM number").fetchone()
+        with suppress(CapacityError):
+            while taken < 100:
+                counter.writer.put(1_000, 100_000, essential=True)
+                taken += 1
+                await counter.reported(taken)
+        with pytest.raises(CapacityError, match="write-ahead log"):
+            counter.writer.put(1_000, 100_000, essential=True)
+        assert 2 * bound < log.stat().st_size < 3 * bound
+    async with asyncio.timeout(5):
+        while counter.writer.busy() is not None:
+            await asyncio.sleep(0.05)
+    counter.writer.put(1, 10, essential=True)
+    await counter.reported(taken + 1)
 
 
 async def test_failure_latches_and_nothing_is_retried(opened: Callable[..., Counter]) -> None:

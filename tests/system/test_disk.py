@@ -16,7 +16,7 @@ import pytest
 from gateway.store.sqlite.engine import DATABASE, SPOOL
 from tests.app.processes import Running
 from tests.system.house import House, header_digest, ledger_size
-from tests.system.peers import calling, digests, eventually
+from tests.system.peers import acknowledgement, calling, digests, eventually
 from tests.system.refusing_syncs import NUMBERS
 from tests.system.small_disk import small_disk
 from tests.system.wrapped import Wrapped, tended
@@ -29,6 +29,11 @@ NO_WATERMARK = "[store.writer]\ndisk_free_bytes_min = 0\n"
 LOOKED_AT_S = 0.3
 SIZED = bytes(40_000)
 BATCH = 25
+# A disk on which a recipient could write to the end: so many deliveries, one to a batch of nearly 64 KiB.
+ROOMY = 8 * MIB
+ENOUGH = 150
+UNKNOWN = [number.to_bytes(32, "big") for number in range(1, 251)]
+PACE_S = 0.01
 
 
 async def test_threat_D1_disk_below_the_watermark_means_busy_and_deliveries_go_on(tmp_path: Path) -> None:
@@ -57,6 +62,44 @@ async def test_threat_D1_disk_below_the_watermark_means_busy_and_deliveries_go_o
                 assert accepted.permitted
                 await eventually(lambda: digests(hearer.deliveries)[-1] == header_digest(late))
         assert gateway.end() == 0, gateway.output()
+
+
+async def test_threat_D1_recipient_that_acknowledges_cannot_fill_the_disk(tmp_path: Path) -> None:
+    """D1: below the watermark one authority sends all it may, as large as may be; that ends in busy, never in a stop.
+
+    Each batch ends one delivery, and the rest of its 64 KiB names nothing. What was turned away is taken when there is
+    room again, and until then it has added nothing.
+    """
+    house = House(tmp_path / "house", 1, f"[store.writer]\ndisk_free_bytes_min = {ROOMY}\n")
+    sender, recipient = house.senders[0], house.recipients[0]
+    sent = [house.envelope(sender, recipient) for _ in range(ENOUGH)]
+    raws = [acknowledgement(recipient, sender, [header_digest(raw), *UNKNOWN]) for raw in sent]
+    assert sum(map(len, raws)) > ROOMY
+    with small_disk(house.data, 3 * ROOMY) as disk, tended(disk.run(house.config, tmp_path / "log")) as gateway:
+        async with calling(house, sender) as caller, calling(house, recipient) as hearer:
+            for first in range(0, ENOUGH, BATCH):
+                assert all(answer.permitted for answer in await caller.submit(*sent[first : first + BATCH]))
+            disk.fill(leave_bytes=ROOMY - MIB)
+            await asyncio.sleep(LOOKED_AT_S)
+            (one,) = await hearer.acknowledge_raw(acknowledgement(recipient, sender, UNKNOWN))
+            assert (one.kind, one.code) == ("invalid", "nothing-new")
+            taken = 0
+            while (answer := (await hearer.acknowledge_raw(raws[taken]))[0]).kind == "receipt":
+                taken += 1
+                await asyncio.sleep(PACE_S)
+            assert (answer.kind, answer.code, answer.retry_after_s) == ("busy", "busy", 30)
+            assert taken > 10
+            before = ledger_size(gateway)
+            turned_away = await hearer.acknowledge_raw(*raws[taken:])
+            assert {answer.kind for answer in turned_away} == {"busy"}
+            assert (ledger_size(gateway), gateway.process.poll()) == (before, None)
+            disk.relieve()
+            await asyncio.sleep(LOOKED_AT_S)
+            late = [(await hearer.acknowledge_raw(raw))[0] for raw in raws[taken:]]
+            assert {answer.kind for answer in late} == {"receipt"}
+            await eventually(lambda: len(caller.evidence) == ENOUGH)
+        assert gateway.end() == 0, gateway.output()
+        house.verify(shutil.copytree(disk.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("ballast")))
 
 
 async def test_threat_D1_full_disk_exits_74_and_everything_acknowledged_is_intact(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ class SqliteStore:
             loop,
             beside=memory.spool,
             apply_on_loop=True,
+            essential_bounded=True,
         )
         self._spool_file = memory.spool
 

@@ -33,6 +33,8 @@ Outcome = TypeVar("Outcome")
 
 # Work for what is already owed may still queue when new work is turned away.
 ESSENTIAL_FACTOR = 2
+# Where essential work comes from peers, it is turned away too below this part of the watermark.
+WATERMARK_PARTS = 4
 # In a pause longer than this, the next item is committed at once instead of waiting for company.
 PAUSE_S = 0.01
 DISK_CHECK_S = 0.25
@@ -81,8 +83,12 @@ class Writer(Generic[Work, Outcome]):
         *,
         beside: Beside | None = None,
         apply_on_loop: bool = False,
+        essential_bounded: bool = False,
     ) -> None:
-        """Start the thread; from now on `connection` and `beside` are the writer's, until `close`."""
+        """Start the thread; from now on `connection` and `beside` are the writer's, until `close`.
+
+        `essential_bounded`: essential work passes the watermarks, but not to the end of the disk.
+        """
         self._connection = connection
         self._database = database
         self._apply = apply
@@ -92,6 +98,7 @@ class Writer(Generic[Work, Outcome]):
         self._loop = loop
         self._beside = beside
         self._apply_on_loop = apply_on_loop
+        self._essential_bounded = essential_bounded
         # What waits for its batch, and about how many bytes each will occupy.
         self._queue: list[Work] = []
         self._sizes: list[int] = []
@@ -99,16 +106,14 @@ class Writer(Generic[Work, Outcome]):
         self._tasks: SimpleQueue[_Batch[Work, Outcome] | bool | None] = SimpleQueue()
         self._free = True
         self._next: Handle | None = None
-        self._stopping = False
-        self._abandoned = False
+        self._stopping = self._abandoned = False
         self._closed_at = 0.0
         # Grows by `put`, shrinks by the report.
-        self._items = 0
-        self._bytes = 0
+        self._items = self._bytes = 0
         self._disk_checked_at = float("-inf")
-        self._disk_low = False
-        self._log_bytes = 0
-        self._work_bytes = 0
+        self._free_bytes, self._disk_low = 0, False
+        # The log, what the last copy had to leave of it, what has been committed since.
+        self._log_bytes = self._uncopied_bytes = self._work_bytes = 0
         self._growth = GROWTH_GUESS
         self.failure: LedgerError | None = None
         # Seconds that the commit took whose batch is being reported; for metrics.
@@ -133,9 +138,10 @@ class Writer(Generic[Work, Outcome]):
         if self._items >= limits.queue_items_max * factor or self._bytes >= limits.queue_bytes_max * factor:
             raise CapacityError("queue of the store", RETRY_QUEUE_S)
         queue = self._queue
-        if not essential and (not queue or self._disk_low or self._log_bytes > limits.wal_bytes_max):
+        bounded = not essential or self._essential_bounded
+        if bounded and (not queue or self._disk_low or self._log_bytes > limits.wal_bytes_max):
             # Once a batch, and for each item while there is something wrong.
-            self._check_disk()
+            self._check_disk(essential)
         self._items += 1
         self._bytes += size_bytes
         queue.append(work)
@@ -182,18 +188,25 @@ class Writer(Generic[Work, Outcome]):
         """False once a commit failed: then nobody knows what the disk holds."""
         return self.failure is None or self._abandoned
 
-    def _check_disk(self) -> None:
+    def _check_disk(self, essential: bool = False) -> None:
+        limits = self._limits
         now = monotonic()
         if now - self._disk_checked_at > DISK_CHECK_S:
             self._disk_checked_at = now
-            self._disk_low = free_bytes(self._database.parent) < self._limits.disk_free_bytes_min
-            if self._log_bytes > self._limits.wal_bytes_max and self._free:
+            self._free_bytes = free_bytes(self._database.parent)
+            self._disk_low = self._free_bytes < limits.disk_free_bytes_min
+            if self._log_bytes > limits.wal_bytes_max and self._free:
                 # Without new work there is no batch after which the thread would look again.
                 self._hand_over(True)
-        if self._disk_low:
+        if self._free_bytes < (self._essential_floor() if essential else limits.disk_free_bytes_min):
             raise CapacityError("disk", RETRY_DISK_S)
-        if self._log_bytes > self._limits.wal_bytes_max:
+        if self._log_bytes > limits.wal_bytes_max * (ESSENTIAL_FACTOR if essential else 1):
             raise CapacityError("write-ahead log", RETRY_WAL_S)
+
+    def _essential_floor(self) -> int:
+        """Return the free space that essential work leaves: a part of the watermark, and room to copy the log back."""
+        floor = self._limits.disk_free_bytes_min // WATERMARK_PARTS
+        return floor and floor + self._uncopied_bytes + int(self._work_bytes * self._growth)
 
     def _schedule(self) -> None:
         """Have the next batch begin: at once if it is full or comes after a pause, else when others have joined it."""
@@ -294,8 +307,9 @@ class Writer(Generic[Work, Outcome]):
 
     def _copy_back(self) -> None:
         """Copy what the log holds into the database, as far as no reader is in the way."""
-        frames = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+        _, frames, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self._log_bytes = max(frames, 0) * PAGE_BYTES
+        self._uncopied_bytes = max(frames - copied, 0) * PAGE_BYTES
         if self._work_bytes:
             self._growth = min(max(self._log_bytes / self._work_bytes, GROWTH_MIN), GROWTH_MAX)
         self._work_bytes = 0
@@ -308,4 +322,4 @@ class Writer(Generic[Work, Outcome]):
         busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         self._connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         if not busy:
-            self._log_bytes = 0
+            self._log_bytes = self._uncopied_bytes = 0
