@@ -23,6 +23,7 @@ from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
 from gateway.app.memory import keep_freed
 from gateway.app.notify import notify, watchdog_s
 from gateway.app.observing import (
+    keep_comparing,
     keep_sampling,
     keep_scrubbing,
     keep_timing,
@@ -127,6 +128,7 @@ class GatewayProcess:
                         ("review", review_spool(self._exchange, self._store)),
                         ("edition", self._keep_looking()),
                         ("sample", keep_sampling(self._metrics, self._store, self._exchange, self._settings)),
+                        ("compare", keep_comparing(self._metrics, self._history)),
                         ("scrub", keep_scrubbing(self._metrics, self._store)),
                         ("lag", keep_timing(self._metrics)),
                         ("drain", self._drain_when_asked(links, mqtt)),
@@ -172,11 +174,12 @@ class GatewayProcess:
 
     def _build_exchange(self) -> Exchange:
         identity = self._settings.gateway
+        self._history = History(self._store, identity.origin, self._key.public, self._diverged)
         exchange = Exchange(
             identity.network,
             self._store,
             self._in_force,
-            History(self._store, identity.origin, self._key.public, self._diverged),
+            self._history,
             wall_ms,
             monotonic_ms,
             self._settings.switch,

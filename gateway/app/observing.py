@@ -15,6 +15,7 @@ from gateway.settings.gateway import GatewaySettings
 from gateway.store.data_directory import free_bytes
 from gateway.store.interface import Owed
 from gateway.store.verdict import VerificationError
+from gateway.switch.history import History
 from gateway.switch.outcomes import Outcomes
 from gateway.switch.sessions import Exchange
 from gateway.telemetry.logs import get_logger
@@ -111,6 +112,25 @@ def tell_owed(metrics: Metrics, owed: Mapping[int, Owed], at_ms: int) -> None:
         found = owed.get(urgency)
         depth.set(0 if found is None else found.deliveries_n)
         age.set(0 if found is None else max(0.0, (at_ms - found.oldest_at_ms) / 1_000))
+
+
+async def keep_comparing(metrics: Metrics, history: History, every_s: float = SAMPLE_S) -> None:
+    """Count what peers claim to have seen of our ledger and it does not contain; ends by cancellation.
+
+    One line for whatever came since the last look, with whose claim was the last: a peer must not fill the log.
+    """
+    log = get_logger("ledger")
+    remedy = (
+        "have endpoints run `accord endpoint seen`: a signed checkpoint that this ledger does not contain proves it"
+    )
+    told = 0
+    while True:
+        found = history.unsigned_mismatches
+        if found > told:
+            metrics.ledger_claim_mismatches.inc(found - told)
+            log.error("ledger-claim-mismatch", authority=history.claimed_by, rows_n=found - told, remedy=remedy)
+        told = found
+        await asyncio.sleep(every_s)
 
 
 async def keep_scrubbing(metrics: Metrics, store: GatewayStore) -> None:

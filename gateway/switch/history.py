@@ -24,7 +24,9 @@ class History:
         self._public = public
         self._stop = stop
         self.diverged = False
+        # Grows; `app` makes it a metric, and a line that names whose claim came last.
         self.unsigned_mismatches = 0
+        self.claimed_by = ""
 
     def compare(self, note: bytes) -> None:
         """Check a checkpoint note that a peer shows.
@@ -42,10 +44,11 @@ class History:
             self._stop(note)
             raise LedgerError(f"a peer holds checkpoint {seen.size} of `{self._origin}`, and this ledger does not")
 
-    def compare_unsigned(self, seen: SeenCheckpoint) -> None:
-        """Count a claim about our ledger that does not fit; a signed note will have to prove it."""
+    def compare_unsigned(self, seen: SeenCheckpoint, authority: str) -> None:
+        """Count a claim of `authority` about our ledger that does not fit; a signed note will have to prove it."""
         if seen.origin == self._origin and not self._contains(seen.size, decode_base64url(seen.root)):
             self.unsigned_mismatches += 1
+            self.claimed_by = authority
 
     def consistency(self, old_size: int, new_size: int) -> tuple[bytes, ...]:
         """Return the consistency path between two sizes.

@@ -174,7 +174,7 @@ class Exchange:
             if opened.recipient != session.peer.authority:
                 raise SignatureError("acknowledgements are not signed by the authority of this link")
             if opened.seen is not None:
-                self._history.compare_unsigned(opened.seen)
+                self._history.compare_unsigned(opened.seen, opened.recipient)
             self._store.put(
                 Acknowledge(
                     recipient=opened.recipient,

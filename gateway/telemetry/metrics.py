@@ -141,6 +141,9 @@ class Metrics:
         self.ledger_verify_failures = self._counter(
             "ledger_verify_failures", "Entries or proofs that did not verify: somebody changed the ledger."
         )
+        self.ledger_claim_mismatches = self._counter(
+            "ledger_claim_mismatches", "Unsigned claims of peers to have seen what this ledger does not contain."
+        )
         certificates = self._gauge(
             "certificate_not_after_timestamp_seconds", "When a certificate of ours expires.", "role"
         )

@@ -1,15 +1,19 @@
 """What the process tells its operators of a committed batch."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from gateway.app.observing import observer, tell_clock, tell_owed
+from gateway.app.observing import keep_comparing, observer, tell_clock, tell_owed
+from gateway.crypto.digests import encode_base64url
+from gateway.domain.statement import SeenCheckpoint
 from gateway.store.interface import Owed
 from gateway.switch.outcomes import Outcomes
 from gateway.telemetry.metrics import Metrics
+from tests.federation import ORIGIN
 from tests.logged import logged
 from tests.switch.bench import Bench, until
 
@@ -91,3 +95,28 @@ async def test_rule_that_raised_is_logged_once_a_batch_and_counted(bench: Bench)
         "accord_decisions_total", {"decision": "refused", "reason": "rule-failed"}
     )
     assert counted == 3
+
+
+async def test_claim_to_have_seen_more_of_the_ledger_is_counted_and_logged_once_a_look(bench: Bench) -> None:
+    """ADR 0007.5: a claim that the ledger does not bear out stops nothing, and people hear of it."""
+    metrics = Metrics("0.1.0")
+    checkpoint = bench.store.checkpoint()
+    recipient = bench.connect("kz-mvd")
+    claims = [
+        SeenCheckpoint(ORIGIN, checkpoint.size, encode_base64url(checkpoint.root)),
+        SeenCheckpoint("other.example", 7_000, "A" * 43),
+        SeenCheckpoint(ORIGIN, 7_000, "A" * 43),
+        SeenCheckpoint(ORIGIN, checkpoint.size, "A" * 43),
+    ]
+    for number, seen in enumerate(claims):
+        bench.exchange.acknowledge(recipient, number, bench.acknowledgement("kz-mvd", [bytes(32)], seen=seen))
+    with logged() as lines:
+        looking = asyncio.create_task(keep_comparing(metrics, bench.history, 0.01))
+        await asyncio.sleep(0.1)
+        looking.cancel()
+        (line,) = lines("ledger-claim-mismatch")
+
+    assert (line["level"], line["rows_n"], line["authority"]) == ("error", 2, "kz-mvd")
+    assert line["remedy"]
+    assert metrics.registry.get_sample_value("accord_ledger_claim_mismatches_total") == 2
+    assert (bench.stopped, bench.failed, recipient.closed) == ([], [], None)

@@ -11,7 +11,7 @@ from gateway.crypto.envelope import decode_envelope
 from gateway.domain.directory import Directory
 from gateway.domain.errors import LedgerError
 from gateway.domain.session import Answer, CloseReason, Delivery, Evidence, Peer
-from gateway.domain.statement import AcknowledgementItem, AcknowledgementStatus
+from gateway.domain.statement import AcknowledgementItem, AcknowledgementStatus, SeenCheckpoint
 from gateway.policy.decide import Judge
 from gateway.policy.rules.registry import RULES, Rules
 from gateway.store.limits import StoreLimits, WriterLimits
@@ -101,11 +101,12 @@ class Bench:
             loop=asyncio.get_running_loop(),
             failed=self.failed.append,
         )
+        self.history = History(self.store, ORIGIN, self.federation.checkpoint_key.public, self.stopped.append)
         self.exchange = Exchange(
             network=NETWORK,
             store=self.store,
             in_force=self.in_force(self.directory),
-            history=History(self.store, ORIGIN, self.federation.checkpoint_key.public, self.stopped.append),
+            history=self.history,
             clock=lambda: now_ms() + self.later_ms,
             monotonic=lambda: time.monotonic_ns() // 1_000_000 + self.later_ms,
             limits=self.limits,
@@ -131,7 +132,11 @@ class Bench:
         return self.federation.seal(draft, [recipient], b'{"text":"synthetic"}', self.directory)
 
     def acknowledgement(
-        self, recipient: str, digests: Sequence[bytes], status: AcknowledgementStatus = "consigned"
+        self,
+        recipient: str,
+        digests: Sequence[bytes],
+        status: AcknowledgementStatus = "consigned",
+        seen: SeenCheckpoint | None = None,
     ) -> bytes:
         """Return a recipient's signed batch over deliveries that came from the Czech authority."""
         key = next(member for member in self.members if member.name == recipient).keys["acknowledgement"]
@@ -148,7 +153,7 @@ class Bench:
             )
             for digest in digests
         ]
-        return sign_acknowledgements(items, key, None)
+        return sign_acknowledgements(items, key, seen)
 
 
 def header_digest(raw: bytes) -> bytes:
