@@ -59,7 +59,8 @@ def acknowledge(batch: Batch, work: Acknowledge) -> Result:
     at_ms = batch.recorded_at(work.at_ms)
     # What it changes is written first, under the leaf that it will be: only then is it known whether it becomes one.
     result = Result(batch.next_leaf, permitted=True, duplicate=False, at_ms=at_ms)
-    for status, items in groupby(_named(batch, work), key=lambda named: named.item.item.status):
+    rest = _end_recent(batch, work, result)
+    for status, items in groupby(_named(batch, work, rest), key=lambda named: named.item.item.status):
         _acknowledge_alike(batch, work.recipient, status, list(items), result)
     if result.told is None:
         return Result(-1, permitted=False, duplicate=False, at_ms=at_ms)
@@ -68,24 +69,38 @@ def acknowledge(batch: Batch, work: Acknowledge) -> Result:
     return result
 
 
+def _end_recent(batch: Batch, work: Acknowledge, result: Result) -> int:
+    """End what memory knows to be owed, one item after the other; return at which item it knows no further."""
+    recall, recipient = batch.memory.recall, work.recipient
+    for position, item in enumerate(work.items):
+        said, recent = item.item, recall(item.header_sha256)
+        if recent is None or recent.owed_to != recipient or said.recipient != recipient:
+            return position
+        if said.originator != recent.originator:
+            return position
+        batch.end(recent, said.status, result.leaf)
+        result.ended += 1
+        _tell(batch, result, recent.leaf, position, item)
+    return len(work.items)
+
+
 class _Named(Struct, frozen=True):
     """An item of a batch with the message that it names."""
 
     leaf: int
-    originator: str
     position: int
     item: AcknowledgedItem
     recent: Recent | None
 
 
-def _named(batch: Batch, work: Acknowledge) -> Iterator[_Named]:
-    """Items that name a permitted message of the originator that they name."""
-    for position, item in enumerate(work.items):
+def _named(batch: Batch, work: Acknowledge, first: int) -> Iterator[_Named]:
+    """Items, from `first` on, that name a permitted message of the originator that they name."""
+    for position, item in enumerate(work.items[first:], first):
         said = item.item
         recent = batch.memory.recall(item.header_sha256)
         known = (recent.leaf, recent.originator) if recent else _look_up(batch, item.header_sha256)
         if known is not None and known[1] == said.originator and said.recipient == work.recipient:
-            yield _Named(*known, position, item, recent)
+            yield _Named(known[0], position, item, recent)
 
 
 def _look_up(batch: Batch, header_sha256: bytes) -> tuple[int, str] | None:
@@ -104,16 +119,17 @@ def _acknowledge_alike(batch: Batch, recipient: str, status: str, items: list[_N
             ended.remove(named.leaf)
         elif not _say_later(batch, named.leaf, recipient, status, result):
             continue
-        told = Told(
-            originator=named.originator,
-            sequence=batch.memory.next_sequence(named.originator),
-            header_sha256=named.item.header_sha256,
-            kind="acknowledged",
-            recipient=recipient,
-            outcome=status,
-            body=named.item.evidence,
-        )
-        batch.tell(result, told, named.leaf, named.position)
+        _tell(batch, result, named.leaf, named.position, named.item)
+
+
+def _tell(batch: Batch, result: Result, leaf: int, position: int, item: AcknowledgedItem) -> None:
+    """Have the originator of message `leaf` hear what its recipient said."""
+    said = item.item
+    sequence = batch.memory.next_sequence(said.originator)
+    told = Told(
+        said.originator, sequence, item.header_sha256, "acknowledged", said.recipient, said.status, item.evidence
+    )
+    batch.tell(result, told, leaf, position)
 
 
 def _end_named(batch: Batch, items: list[_Named], recipient: str, outcome: str, result: Result) -> set[int]:
