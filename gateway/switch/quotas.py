@@ -9,14 +9,54 @@ from gateway.switch.limits import SwitchLimits
 from gateway.wire.buckets import TokenBucket as TokenBucket
 
 
+class _Shares:
+    """One kind of thing, in items and bytes, for every authority; the directory bounds their number."""
+
+    def __init__(self, items: str, octets: str, rates: tuple[float, float, float, float]) -> None:
+        """`rates` are items a second and at once, bytes a second and at once."""
+        self._items, self._octets = items, octets
+        self._rates = rates
+        self._buckets: dict[str, tuple[TokenBucket, TokenBucket]] = {}
+
+    def take(self, authority: str, count: int, size_bytes: int, now_ms: int) -> None:
+        buckets = self._buckets.get(authority)
+        if buckets is None:
+            per_s, burst, bytes_per_s, bytes_burst = self._rates
+            buckets = TokenBucket(per_s, burst, now_ms), TokenBucket(bytes_per_s, bytes_burst, now_ms)
+            self._buckets[authority] = buckets
+        items, octets = buckets
+        if not items.take(count, now_ms):
+            raise CapacityError(self._items, items.wait_s(count))
+        if not octets.take(size_bytes, now_ms):
+            items.give(count)
+            raise CapacityError(self._octets, octets.wait_s(size_bytes))
+
+    def give(self, authority: str, count: int, size_bytes: int) -> None:
+        items, octets = self._buckets[authority]
+        items.give(count)
+        octets.give(size_bytes)
+
+
 class Quotas:
-    """The shares of every authority; authorities come from the directory, so the tables are bounded."""
+    """The shares of every authority; they start full."""
 
     def __init__(self, limits: SwitchLimits) -> None:
-        """Start with every authority's buckets full."""
-        self._limits = limits
-        self._buckets: dict[str, tuple[TokenBucket, TokenBucket]] = {}
-        self._acknowledging: dict[str, tuple[TokenBucket, TokenBucket]] = {}
+        """Keep to the rates of `limits`."""
+        self._messages = _Shares(
+            "messages of an authority",
+            "bytes of an authority",
+            (limits.messages_per_s, limits.messages_burst, limits.bytes_per_s, limits.bytes_burst),
+        )
+        self._acknowledgements = _Shares(
+            "acknowledgements of an authority",
+            "bytes of acknowledgements of an authority",
+            (
+                limits.acknowledgements_per_s,
+                limits.acknowledgements_burst,
+                limits.acknowledgement_bytes_per_s,
+                limits.acknowledgement_bytes_burst,
+            ),
+        )
 
     def take(self, authority: str, size_bytes: int, now_ms: int, count: int = 1) -> None:
         """Book `count` submissions of `size_bytes` in all, or nothing.
@@ -24,20 +64,11 @@ class Quotas:
         Raises:
             CapacityError: the authority has used up its share for now.
         """
-        buckets = self._buckets.get(authority)
-        if buckets is None:
-            limits = self._limits
-            buckets = self._buckets[authority] = (
-                TokenBucket(limits.messages_per_s, limits.messages_burst, now_ms),
-                TokenBucket(limits.bytes_per_s, limits.bytes_burst, now_ms),
-            )
-        _take(buckets, count, size_bytes, now_ms, "messages of an authority", "bytes of an authority")
+        self._messages.take(authority, count, size_bytes, now_ms)
 
     def give(self, authority: str, size_bytes: int, count: int) -> None:
         """Give back what was booked for submissions that are booked again one by one."""
-        messages, octets = self._buckets[authority]
-        messages.give(count)
-        octets.give(size_bytes)
+        self._messages.give(authority, count, size_bytes)
 
     def take_acknowledgements(self, authority: str, size_bytes: int, now_ms: int) -> None:
         """Book one signed batch of acknowledgements of `size_bytes`.
@@ -45,23 +76,4 @@ class Quotas:
         Raises:
             CapacityError: the authority has used up its share for now.
         """
-        buckets = self._acknowledging.get(authority)
-        if buckets is None:
-            limits = self._limits
-            buckets = self._acknowledging[authority] = (
-                TokenBucket(limits.acknowledgements_per_s, limits.acknowledgements_burst, now_ms),
-                TokenBucket(limits.acknowledgement_bytes_per_s, limits.acknowledgement_bytes_burst, now_ms),
-            )
-        names = "acknowledgements of an authority", "bytes of acknowledgements of an authority"
-        _take(buckets, 1, size_bytes, now_ms, *names)
-
-
-def _take(
-    buckets: tuple[TokenBucket, TokenBucket], count: int, size_bytes: int, now_ms: int, of_items: str, of_bytes: str
-) -> None:
-    items, octets = buckets
-    if not items.take(count, now_ms):
-        raise CapacityError(of_items, items.wait_s(count))
-    if not octets.take(size_bytes, now_ms):
-        items.give(count)
-        raise CapacityError(of_bytes, octets.wait_s(size_bytes))
+        self._acknowledgements.take(authority, 1, size_bytes, now_ms)
