@@ -5,6 +5,7 @@ verifies alone. A verifier may remember what it verified: key, payload and signa
 never the root alone (wire.md, "Batch signature").
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from gateway.crypto.digests import encode_base64url, pae, payload_type
@@ -74,7 +75,7 @@ class VerifiedRoots:
     def __init__(self, capacity: int) -> None:
         """Remember nothing yet; `capacity` 0 verifies every message anew."""
         self._capacity = capacity
-        self._known: dict[tuple[str, int, bytes, bytes], _VerifiedRoot] = {}
+        self._known: OrderedDict[tuple[str, int, bytes, bytes], _VerifiedRoot] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many roots are remembered."""
@@ -88,7 +89,7 @@ class VerifiedRoots:
         """Note that a signature held."""
         self._known[network, size, signature.k, signature.g] = _VerifiedRoot(tree_root)
         if len(self._known) > self._capacity:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
 
 
 def sign_batch(network: str, headers: Sequence[bytes], key: SecretKey) -> list[Signature]:

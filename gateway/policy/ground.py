@@ -3,6 +3,7 @@
 Immutable but for a bounded cache of what follows from both.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -31,10 +32,10 @@ SPEAKING_MAX = 4_096
 SOURCED_TYPES: frozenset[type[Clause]] = frozenset({OtherUse, ThirdParty, Conditions, Confidentiality})
 
 
-def make_room(cache: dict[Any, Any], bound: int) -> None:
-    """Drop the oldest entry of a full cache."""
+def make_room(cache: OrderedDict[Any, Any], bound: int) -> None:
+    """Drop the oldest entry of a full cache. A plain dict would step over all that are gone to find it."""
     if len(cache) >= bound:
-        del cache[next(iter(cache))]
+        cache.popitem(last=False)
 
 
 def concerns(clause: Clause, kind: str, personal_data: bool) -> bool:
@@ -91,8 +92,8 @@ class Ground:
             for name, agreement in self.agreements.items()
             if any(isinstance(clause, ConfidentialFact) for clause in agreement.clauses)
         )
-        self._bonds: dict[tuple[str, str, str], Bond] = {}
-        self._speaking: dict[tuple[str, str, bool], Speaking] = {}
+        self._bonds: OrderedDict[tuple[str, str, str], Bond] = OrderedDict()
+        self._speaking: OrderedDict[tuple[str, str, bool], Speaking] = OrderedDict()
 
     def authority(self, name: str) -> Authority | None:
         """Return an authority that is listed, with its party, or None."""

@@ -7,6 +7,8 @@ would be flagged, is left to the rules, which alone explain. A lane is a cache o
 its own: tests/reference compares both with a third voice.
 """
 
+from collections import OrderedDict
+
 from msgspec import Struct
 
 from gateway.domain.clause import Reserved
@@ -56,10 +58,10 @@ class Lanes:
         self._bits = Bits(ground)
         # An expired edition, or a law that is not the edition's, opens no lane at all.
         self._until_ms = 0 if ground.mismatched else ground.not_after_ms
-        self._lanes: dict[tuple[str, str, str], Lane] = {}
-        self._profiles: dict[tuple[str, str, bool], Profile | None] = {}
+        self._lanes: OrderedDict[tuple[str, str, str], Lane] = OrderedDict()
+        self._profiles: OrderedDict[tuple[str, str, bool], Profile | None] = OrderedDict()
         self._sides: dict[str, Side] = {}
-        self._let_in: dict[tuple[object, ...], bool] = {}
+        self._let_in: OrderedDict[tuple[object, ...], bool] = OrderedDict()
 
     def permit(
         self,

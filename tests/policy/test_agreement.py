@@ -1,5 +1,7 @@
 """Which agreement governs: dates, exits, suspensions, supersession, and the traps of rules.md 1.7 about them."""
 
+from collections import OrderedDict
+
 import pytest
 from msgspec.structs import replace
 
@@ -171,7 +173,7 @@ def test_agreement_of_1998_has_ended_altogether() -> None:
 
 def test_bound_memory_of_the_caches_drops_the_oldest() -> None:
     """Kinds are the senders' words: what is remembered about them has a bound."""
-    cache = {"a": 1, "b": 2}
+    cache = OrderedDict(a=1, b=2)
     make_room(cache, 3)
     assert list(cache) == ["a", "b"]
     make_room(cache, 2)

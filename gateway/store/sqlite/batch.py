@@ -5,6 +5,7 @@ knows from one transaction to the next, so that it need not ask the database, is
 """
 
 import sqlite3
+from collections import OrderedDict
 
 from msgspec import Struct
 
@@ -87,7 +88,8 @@ class Memory:
         self.last_at_ms = last_at_ms
         self._sequences: dict[str, int] = {}
         self._highest_ids: dict[str, bytes] = {}
-        self._recent: dict[bytes, Recent] = {}
+        # Not a dict: to find its oldest key again and again, it steps over every one that is gone.
+        self._recent: OrderedDict[bytes, Recent] = OrderedDict()
 
     def next_sequence(self, originator: str) -> int:
         """Return the next number of an originator's evidence."""
@@ -116,7 +118,7 @@ class Memory:
         """Keep what became of a message that was just admitted."""
         self._recent[header_sha256] = recent
         if len(self._recent) > DIGESTS_REMEMBERED:
-            del self._recent[next(iter(self._recent))]
+            self._recent.popitem(last=False)
 
     def recall(self, header_sha256: bytes) -> Recent | None:
         """Return a permitted message, if it is among the newest."""
