@@ -13,7 +13,7 @@ class WriterLimits(Struct, frozen=True, forbid_unknown_fields=True):
     A batch closes when the writer is free, at `batch_items_max`, or `batch_wait_ms` after it was opened.
     """
 
-    batch_items_max: Positive = 400
+    batch_items_max: Positive = 800
     batch_wait_ms: Annotated[int, Meta(ge=0, le=1_000)] = 5
     queue_items_max: Positive = 8_192
     queue_bytes_max: Positive = 64 * 1024 * 1024
