@@ -221,7 +221,7 @@ def report(
 def main() -> None:
     """Print the answer."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=40_000)
+    parser.add_argument("--messages", type=int, default=60_000)
     parser.add_argument("--together", type=int, nargs="*", default=[1, 32])
     parser.add_argument("--no-half", action="store_true")
     parser.add_argument("--queued", type=int, default=100_000)

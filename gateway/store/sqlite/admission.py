@@ -15,7 +15,7 @@ from gateway.domain.statement import Consent, ConsentRevocation
 from gateway.store.effects import KINDS, affected
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse
 from gateway.store.records import PERMITTED, statement_type, with_peer
-from gateway.store.sqlite.batch import Batch, Known, Recent, Result
+from gateway.store.sqlite.batch import Batch, Known, Recent, Result, blob
 from gateway.store.sqlite.lookup import EPOCH_LEAVES, prefix_of
 
 IDENTITY = (
@@ -87,7 +87,7 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
     record = batch.recorder.judged("header", object_sha256, message.signatures_sha256, decision, at_ms, uses)
     leaf = batch.append(record, envelope.h, _pack(envelope.s))
     batch.identities[identity] = Known(leaf, object_sha256, permitted, at_ms)
-    batch.messages.append((*identity, leaf))
+    batch.messages.append((identity[0], blob(identity[1]), leaf))
     batch.digests.append((leaf // EPOCH_LEAVES, prefix_of(digest), leaf))
     if permitted:
         _spool(batch, leaf, message)

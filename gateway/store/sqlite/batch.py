@@ -34,6 +34,8 @@ HIGHEST_ID = "SELECT coalesce(max(id), x'') FROM message"
 DIGESTS_REMEMBERED = 32_768
 
 Row = tuple[object, ...]
+# The type of bytes in rows by the thousand: for each value that is `bytes` sqlite3 looks for an adapter, for these not.
+blob = bytearray
 
 
 class Known(Struct, frozen=True):
@@ -166,7 +168,9 @@ class Batch:
         offset = len(self.lines)
         salt, leaf = self._salts[offset], self._first + offset
         self.lines.append((salt, record))
-        self._entries.append((leaf, salt, record, object_, signatures))
+        self._entries.append(
+            (leaf, blob(salt), blob(record), object_ and blob(object_), signatures and blob(signatures))
+        )
         return leaf
 
     def flush(self) -> None:
