@@ -4,6 +4,8 @@ A gateway process on one core; this process, on the other, plays 20 senders and 
 TLS. Every message (2 KiB, sealed and signed beforehand) is verified, judged, committed with fsync, receipted
 with proof, delivered and acknowledged. The unit is measured on the gateway's own core while it works, by a
 process that verifies a little now and then. A window counts only if the gateway kept its core at least 90 % busy.
+Singly and in batches take turns, because the memory of a shared machine changes by the minute: the median of the runs
+is the answer.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 
@@ -158,8 +161,16 @@ def check_sample(deployment: Deployment, meter: Meter) -> int:
     return len(meter.sample)
 
 
-def run(messages: int, together: int, interval_s: float | None) -> tuple[float, str]:
-    """Run once on a fresh gateway; return messages a second at the median, and what is to be printed."""
+class Run(NamedTuple):
+    """One run: messages a second and verifications a message, medians of its windows, and what is to be printed."""
+
+    rate: float
+    verifications: float
+    text: str
+
+
+def run(messages: int, together: int, interval_s: float | None) -> Run:
+    """Run once on a fresh gateway."""
     with tempfile.TemporaryDirectory() as name:
         deployment = Deployment(Path(name), PAIRS, *free_ports(2))
         prepared = prepare(deployment, messages, together)
@@ -198,24 +209,30 @@ def report(
     memory_mib: float,
     verified: int,
     saturated: bool,
-) -> tuple[float, str]:
-    """Return the rate and two lines of result."""
+) -> Run:
+    """Return the rate, the cost, and two lines of result."""
     full = [window for window in windows if window[1] and (not saturated or window[2] / window[0] >= BUSY_MIN)]
     if not full:
-        return 0.0, f"  no window counts (drivers too slow?): {windows}"
+        return Run(0.0, 0.0, f"  no window counts (drivers too slow?): {windows}")
     unit_us = statistics.median(measured)
     cost_us = statistics.median(cpu_s / count * 1e6 for _, count, cpu_s in full)
     rate = statistics.median(count / seconds for seconds, count, _ in full)
     latencies = sorted(meter.latencies_s)
     p50, p99 = (latencies[int(len(latencies) * share)] * 1_000 for share in (0.5, 0.99))
     busy = statistics.median(cpu_s / seconds for seconds, _, cpu_s in full)
-    return rate, (
+    text = (
         f"  {rate:.0f} messages/s, {cost_us / unit_us:.2f} verifications a message "
         f"({cost_us:.0f} us, unit {unit_us:.0f} us), core {busy:.0%} busy in {len(full)} windows\n"
         f"  receipt p50 {p50:.1f} ms, p99 {p99:.1f} ms; peak memory {memory_mib:.0f} MiB; "
         f"{meter.receipted} receipted, {meter.delivered} delivered, {meter.evidenced} acknowledged, "
         f"{meter.refused} refused, {meter.busy} busy; {verified} receipts verified"
     )
+    return Run(rate, cost_us / unit_us, text)
+
+
+def signed(together: int) -> str:
+    """Say how messages are signed."""
+    return "signed singly" if together == 1 else f"signed in batches of {together}"
 
 
 def main() -> None:
@@ -224,6 +241,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=60_000)
     parser.add_argument("--together", type=int, nargs="*", default=[1, 32])
     parser.add_argument("--no-half", action="store_true")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--queued", type=int, default=100_000)
     options = parser.parse_args()
     os.sched_setaffinity(0, {DRIVER_CORE})
@@ -231,14 +249,23 @@ def main() -> None:
     print(
         f"{PAIRS} senders, {PAIRS} recipients, {BODY_BYTES} B bodies, suite 2, mutual TLS 1.3, WebSocket, fsync a batch"
     )
-    for together in options.together:
-        print(f"signed {'singly' if together == 1 else f'in batches of {together}'}, saturated:", flush=True)
-        rate, text = run(options.messages, together, None)
-        print(text, flush=True)
-        if rate and not options.no_half:
-            print(f"  at half of that ({rate / 2:.0f} messages/s, open loop):", flush=True)
+    runs: dict[int, list[Run]] = {together: [] for together in options.together}
+    for _ in range(options.repeats):
+        for together in options.together:
+            print(f"{signed(together)}, saturated:", flush=True)
+            runs[together].append(run(options.messages, together, None))
+            print(runs[together][-1].text, flush=True)
+    for together, done in runs.items():
+        costs = [each.verifications for each in done if each.rate]
+        if not costs:
+            continue
+        spread = f"{len(costs)} runs ({min(costs):.2f} to {max(costs):.2f})"
+        print(f"{signed(together)}: {statistics.median(costs):.2f} verifications a message, the median of {spread}")
+        rate = statistics.median(each.rate for each in done if each.rate)
+        if not options.no_half:
+            print(f"  at half of its rate ({rate / 2:.0f} messages/s, open loop):", flush=True)
             half = max(PAIRS, int(rate / 2 * 6))
-            print(run(half, together, PAIRS / (rate / 2))[1], flush=True)
+            print(run(half, together, PAIRS / (rate / 2)).text, flush=True)
     if options.queued:
         print(queued(options.queued), flush=True)
 

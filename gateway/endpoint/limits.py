@@ -23,7 +23,7 @@ class EndpointLimits(Struct, frozen=True, forbid_unknown_fields=True):
     proof_timeout_s: Seconds = 30.0
     # Acknowledgements wait this long for company, so that one signature serves many: to sign and to verify each alone
     # costs both sides more than the message.
-    acknowledge_after_s: Annotated[float, Meta(ge=0)] = 0.1
+    acknowledge_after_s: Annotated[float, Meta(ge=0)] = 0.2
     # A batch has at most 64 KiB as well: 140 items fit whatever the names in them.
     acknowledgements_max: Annotated[int, Meta(ge=1, le=140)] = 128
     # Frames read and not yet dealt with; then the socket is not read any more.
