@@ -17,6 +17,7 @@ from gateway.domain.directory import Authority, Edition
 from gateway.domain.receipt import Receipt
 from gateway.endpoint.client import Endpoint
 from gateway.endpoint.identity import GatewayAddress, Identity, KeyRing
+from gateway.endpoint.limits import EndpointLimits
 from gateway.store.verdict import Report
 from gateway.store.verify import verify_ledger
 from gateway.wire import tls
@@ -55,7 +56,7 @@ class House:
         connector = aiohttp.TCPConnector(ssl=self._made.context(member), limit=0)
         return aiohttp.ClientSession(url or self.url, connector=connector, auto_decompress=False)
 
-    def endpoint(self, member: Member, folder: Path) -> Endpoint:
+    def endpoint(self, member: Member, folder: Path, limits: EndpointLimits | None = None) -> Endpoint:
         """Return a real endpoint of `member` that keeps its state below `folder`."""
         files = self.folder / member.name
         return Endpoint(
@@ -64,6 +65,7 @@ class House:
             folder / f"{member.name}-data",
             tls_identity=tls.Identity(files / "cert.pem", files / "key.pem", self.folder / "ca.pem"),
             clock=now_ms,
+            limits=limits or EndpointLimits(),
         )
 
     def between(self, member: Member) -> tuple[ssl.SSLContext, ssl.SSLContext]:

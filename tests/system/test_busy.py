@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.domain.session import Answer
 from gateway.endpoint import inbox
+from gateway.endpoint.limits import EndpointLimits
 from gateway.store.sqlite.engine import DATABASE
 from tests.app.processes import Running
 from tests.system.house import House, header_digest, ledger_size
@@ -99,7 +100,8 @@ async def test_endpoint_that_is_told_to_wait_acknowledges_everything_in_the_end(
     house = House(tmp_path, 1, ACKNOWLEDGING)
     sender, recipient = house.senders[0], house.recipients[0]
     with house.running() as gateway:
-        async with calling(house, sender) as caller, house.endpoint(recipient, tmp_path) as hearer:
+        endpoint = house.endpoint(recipient, tmp_path, EndpointLimits(acknowledge_after_s=0.05))
+        async with calling(house, sender) as caller, endpoint as hearer:
             assert await hearer.link.until_connected(5)
             for _ in range(2 * ACKNOWLEDGED_AT_ONCE):
                 await caller.submit(house.envelope(sender, recipient))
