@@ -1,6 +1,6 @@
 """The event loop that a process runs on: uvloop where it is installed (`accord[uvloop]`), asyncio's own elsewhere.
 
-TLS, sockets and timers are then compiled code, which saves a tenth of what a message costs (ADR 0007).
+TLS, sockets and timers are then compiled code (ADR 0007).
 """
 
 import asyncio

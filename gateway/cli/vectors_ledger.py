@@ -12,7 +12,7 @@ from gateway.crypto.checkpoint import checkpoint_key_id, sign_checkpoint
 from gateway.crypto.digests import encode_base64url
 from gateway.crypto.keys import sign
 from gateway.crypto.merkle import Read, consistency_path, inclusion_path, leaf_hash, node_hash, root
-from gateway.crypto.receipt import encode_receipt, leaf_data
+from gateway.crypto.receipt import encode_receipt, receipt_leaf
 from gateway.domain.decision import EditionRef, Reason
 from gateway.domain.receipt import Record
 
@@ -59,7 +59,7 @@ def salt(number: int) -> bytes:
 @cache
 def leaves(forked_from: int = SIZE) -> tuple[bytes, ...]:
     """Return the leaf hashes of the ledger; from `forked_from` on of another one under the same origin."""
-    plain = [leaf_hash(leaf_data(salt(i), canonical.encode(_record(i)))) for i in range(SIZE)]
+    plain = [receipt_leaf(salt(i), canonical.encode(_record(i))) for i in range(SIZE)]
     return tuple(leaf if i < forked_from else leaf_hash(digest(f"forked {i}")) for i, leaf in enumerate(plain))
 
 
@@ -264,7 +264,7 @@ def _receipts_of_others() -> list[Vector]:
 
 def _alone(record_bytes: bytes) -> bytes:
     """The receipt of whatever is given as the only record of the ledger, hashed and signed as it is."""
-    head = sign_checkpoint(ORIGIN, 1, leaf_hash(leaf_data(salt(0), record_bytes)), key("checkpoint"))
+    head = sign_checkpoint(ORIGIN, 1, receipt_leaf(salt(0), record_bytes), key("checkpoint"))
     return receipt(0, 1, record_bytes=record_bytes, checkpoint_note=head.note)
 
 

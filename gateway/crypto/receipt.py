@@ -6,7 +6,6 @@ checkpoint, and compares the object with the one it sent.
 """
 
 import binascii
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -29,15 +28,14 @@ _LEAF_TAG = tag("leaf")
 _RECORD_TAG = tag("record")
 
 
-def receipt_leaf(salt: bytes, record_bytes: bytes) -> bytes:
-    """Return the hash of the leaf for a record."""
-    sha256 = hashlib.sha256
-    return sha256(b"\x00" + _LEAF_TAG + sha256(_RECORD_TAG + salt + record_bytes).digest()).digest()
-
-
 def leaf_data(salt: bytes, record_bytes: bytes) -> bytes:
     """Return what the ledger hashes for a record: a commitment that its 32-byte `salt` hides."""
     return _LEAF_TAG + sha256(_RECORD_TAG + salt + record_bytes)
+
+
+def receipt_leaf(salt: bytes, record_bytes: bytes) -> bytes:
+    """Return the hash of the leaf for a record."""
+    return leaf_hash(leaf_data(salt, record_bytes))
 
 
 def encode_receipt(
@@ -90,7 +88,7 @@ def _verify(raw: bytes, object_sha256: bytes | None, gateways: Mapping[str, byte
         raise TrustError(f"receipt is of ledger `{record.origin}`, which the directory does not list")
     checkpoint = verify_checkpoint(note, record.origin, public)
     index = int(head[2])
-    leaf = leaf_hash(leaf_data(salt, record_bytes))
+    leaf = receipt_leaf(salt, record_bytes)
     if root_from_inclusion(leaf, index, checkpoint.size, _path(proof)) != checkpoint.root:
         raise TrustError("the checkpoint does not cover this record at this index")
     if object_sha256 is not None and record.object_sha256 != encode_base64url(object_sha256):

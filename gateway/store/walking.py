@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from gateway.crypto.canonical import decode
 from gateway.crypto.checkpoint import verify_checkpoint
-from gateway.crypto.merkle import HASH_BYTES, TILE_WIDTH, RightEdge, leaf_hash
-from gateway.crypto.receipt import leaf_data
+from gateway.crypto.merkle import HASH_BYTES, TILE_WIDTH, RightEdge
+from gateway.crypto.receipt import receipt_leaf
 from gateway.domain.errors import FormatError, TrustError
 from gateway.domain.receipt import Checkpoint, Record
 from gateway.store.ledger import SALT_BYTES
@@ -88,7 +88,7 @@ class Walk:
                 raise VerificationError("its time is before that of the leaf before it")
             self._at_ms = record.at_ms
             self._take(leaf, record, object_, signatures)
-            return leaf_hash(leaf_data(salt, raw))
+            return receipt_leaf(salt, raw)
 
     def _tile(self, level: int, number: int, hashes: bytes) -> int:
         row = self._connection.execute(READ_TILE, (level, number)).fetchone()

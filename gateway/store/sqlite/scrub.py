@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from gateway.crypto.canonical import decode
 from gateway.crypto.digests import encode_base64url, sha256
-from gateway.crypto.merkle import HASH_BYTES, TILE_WIDTH, leaf_hash, root
-from gateway.crypto.receipt import leaf_data
+from gateway.crypto.merkle import HASH_BYTES, TILE_WIDTH, root
+from gateway.crypto.receipt import receipt_leaf
 from gateway.domain.errors import FormatError
 from gateway.domain.receipt import Record
 from gateway.store.sqlite.tiles import READ_TILE, split
@@ -48,7 +48,7 @@ def compare_tile(
         raise VerificationError(f"leaf {first}: its tile has entries that are missing")
     for leaf, salt, record, object_ in entries:
         start = (leaf - first) * HASH_BYTES
-        if leaf_hash(leaf_data(salt, record)) != stored[start : start + HASH_BYTES]:
+        if receipt_leaf(salt, record) != stored[start : start + HASH_BYTES]:
             raise VerificationError(f"leaf {leaf}: it is not the one in its tile")
         _check_object(leaf, record, object_)
     start = number % TILE_WIDTH * HASH_BYTES
