@@ -283,7 +283,9 @@ class Writer(Generic[Work, Outcome]):
             while (task := self._tasks.get()) is not None:
                 if isinstance(task, _Batch):
                     self._commit(task)
-                if task is True or self._work_bytes * self._growth >= self._limits.checkpoint_bytes:
+                # What was committed is the loop's to report and to forget, while it is at hand in the processor.
+                copy_back, task = task is True, None
+                if copy_back or self._work_bytes * self._growth >= self._limits.checkpoint_bytes:
                     self._copy_back()
                 self._call(self._freed)
             if self.failure is None:
