@@ -248,16 +248,7 @@ def check_wrap(suite: int, recipient: Recipient, wrap: Wrap) -> None:
         raise FormatError(f"the wrap for `{recipient.authority}` is not the one that the header names")
 
 
-def prune(message: AuthenticMessage, recipient_authority: str) -> bytes:
-    """Return the envelope (MessagePack) with the wrap of one recipient and nobody else's.
-
-    Raises:
-        FormatError: the authority is no recipient of this message.
-    """
-    envelope = message.envelope
-    if len(envelope.r) == 1 and message.header.recipients[0].authority == recipient_authority:
-        return message.raw
-    for recipient, wrap in zip(message.header.recipients, envelope.r, strict=True):
-        if recipient.authority == recipient_authority:
-            return canonical.pack(Envelope(envelope.h, envelope.s, (wrap,), envelope.c))
-    raise FormatError(f"`{recipient_authority}` is no recipient of this message")
+def prune(raw: bytes, position: int) -> bytes:
+    """Return the envelope `raw` (MessagePack) with the wrap at `position` and nobody else's."""
+    envelope = decode_envelope(raw)
+    return canonical.pack(Envelope(envelope.h, envelope.s, (envelope.r[position],), envelope.c))

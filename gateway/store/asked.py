@@ -29,7 +29,7 @@ def weigh(work: Work) -> tuple[int, bool]:
 
 def _check_message(work: AdmitMessage) -> None:
     permitted = not work.decision.reasons
-    if permitted and work.against != work.message.header.originator:
+    if permitted and work.against != work.message.originator:
         raise ValueError("a message shown by another authority cannot be permitted")
     if not work.reused.reasons or (work.otherwise is not None and not work.otherwise.reasons):
         raise ValueError("`reused` and `otherwise` are refusals")

@@ -20,10 +20,10 @@ from msgspec import Struct
 from gateway.domain.decision import Decision, EditionRef
 from gateway.domain.errors import CapacityError
 from gateway.domain.facts import Facts
-from gateway.domain.message import AuthenticMessage
 from gateway.domain.receipt import Checkpoint
 from gateway.domain.session import Evidence
-from gateway.domain.statement import AcknowledgementItem, AuthenticStatement
+from gateway.domain.statement import AuthenticStatement
+from gateway.store.kept import KeptMessage
 
 
 class ConsentUse(Struct, frozen=True):
@@ -42,7 +42,7 @@ class AdmitMessage(Struct, frozen=True):
     `reused` when (originator, id) is taken by other bytes.
     """
 
-    message: AuthenticMessage
+    message: KeptMessage
     against: str
     decision: Decision
     at_ms: int
@@ -63,9 +63,10 @@ class AdmitStatement(Struct, frozen=True):
 
 
 class AcknowledgedItem(Struct, frozen=True):
-    """One item of an acknowledgement batch, with the evidence for its originator (MessagePack)."""
+    """What a recipient says of one message, with the evidence for its originator (MessagePack)."""
 
-    item: AcknowledgementItem
+    originator: str
+    status: str
     header_sha256: bytes
     evidence: bytes
 

@@ -104,7 +104,7 @@ class Recorder:
 
     def acknowledged(self, work: Acknowledge, at_ms: int) -> bytes:
         """Return the record of a recipient's batch: its event if all items agree, else consignment."""
-        statuses = {item.item.status for item in work.items}
+        statuses = {item.status for item in work.items}
         status = statuses.pop() if len(statuses) == 1 else "mixed"
         event: Event = "content-consignment"
         if status != "mixed":

@@ -67,7 +67,7 @@ class SpoolFile:
         """Close the file; what was not written is gone."""
         os.close(self._file)
 
-    def add(self, body: bytes, wraps: bytes) -> int:
+    def add(self, body: Buffer, wraps: Buffer) -> int:
         """Return the slot where `body ‖ wraps` will lie once `write` has returned."""
         length = len(body) + len(wraps)
         count = slots_of(length)

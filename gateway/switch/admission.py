@@ -20,17 +20,20 @@ from gateway.domain.statement import AuthenticStatement, Consent
 from gateway.policy import house
 from gateway.policy.decide import Judge
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse, Store
+from gateway.store.kept import keep
 from gateway.switch.in_force import InForce
+from gateway.switch.routing import Route, route
 
 # One verified root is remembered for each batch that a sender has under way.
 VERIFIED_ROOTS_MAX = 4_096
 
 
 class Ticket(Struct, frozen=True):
-    """Whom to answer, and under which number."""
+    """Whom to answer, under which number, and which way a message goes that may pass."""
 
     session: Session
     number: int
+    route: Route | None = None
 
 
 class Admission:
@@ -78,8 +81,9 @@ class Admission:
             if header.consents and decision.permitted:
                 consents = tuple(ConsentUse(digest, uses) for digest, uses in judge.consent_uses(header, known))
                 otherwise = judge.withdrawn(header.agreement)
-            ticket, reused = Ticket(session, first + len(works)), judge.reused(header.agreement)
-            works.append(AdmitMessage(message, peer.authority, decision, at_ms, consents, otherwise, reused, ticket))
+            ticket = Ticket(session, first + len(works), route(header) if decision.permitted else None)
+            reused, kept = judge.reused(header.agreement), keep(message)
+            works.append(AdmitMessage(kept, peer.authority, decision, at_ms, consents, otherwise, reused, ticket))
         return works
 
     def statement(self, raw: bytes, ticket: Ticket, in_force: InForce) -> None:

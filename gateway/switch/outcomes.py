@@ -12,7 +12,6 @@ from gateway.store.interface import Acknowledge, AdmitMessage, BookAttempt, Comm
 from gateway.switch.admission import Ticket
 from gateway.switch.delivery import Deliveries, Fresh
 from gateway.switch.in_force import InForce
-from gateway.switch.routing import route
 
 # The reason of a refusal that is nobody's fault but ours.
 RULE_FAILED = "rule-failed"
@@ -85,15 +84,16 @@ class Outcomes:
                     self.faults[fault] = self.faults.get(fault, 0) + 1
             return
         self.permitted += 1
-        message = work.message
-        way = route(message.header)
+        message, way = work.message, work.token.route if isinstance(work.token, Ticket) else None
+        assert way is not None
         # The spool's way judges again: what was judged under another edition, or rests on a consent.
         again = work.decision.edition is not in_force.edition or bool(work.consents)
-        for recipient in way.recipients:
+        for position, recipient in enumerate(way.recipients):
             if again or not deliveries.connected(recipient):
                 deliveries.missed(recipient, way.precedence, done.index)
                 continue
-            delivery = Delivery(message.header_sha256, prune(message, recipient), done.receipt, 1)
+            envelope = message.raw if len(way.recipients) == 1 else prune(message.raw, position)
+            delivery = Delivery(message.header_sha256, envelope, done.receipt, 1)
             fresh = Fresh(done.index, way.precedence, way.rank, way.hidden, delivery)
             self.fresh.setdefault(recipient, []).append(fresh)
 

@@ -181,7 +181,12 @@ class Exchange:
                     batch_sha256=opened.batch_sha256,
                     signatures_sha256=opened.signatures_sha256,
                     raw=raw,
-                    items=tuple([AcknowledgedItem(*item) for item in opened.items]),
+                    items=tuple(
+                        [
+                            AcknowledgedItem(item.originator, item.status, digest, evidence)
+                            for item, digest, evidence in opened.items
+                        ]
+                    ),
                     edition=in_force.edition,
                     law_sha256=in_force.judge.law.sha256,
                     at_ms=self._clock(),

@@ -261,8 +261,8 @@ class FakeGateway:
         self.recorded[(header.originator, header.id)] = (message.header_sha256, answer)
         self.effects.append(message.header_sha256)
         self.messages[message.header_sha256] = message
-        for recipient in header.recipients if permitted else ():
-            delivery = Delivery(message.header_sha256, prune(message, recipient.authority), receipt, 1)
+        for position, recipient in enumerate(header.recipients if permitted else ()):
+            delivery = Delivery(message.header_sha256, prune(message.raw, position), receipt, 1)
             self.owed.setdefault(recipient.authority, {})[message.header_sha256] = delivery
         return answer
 

@@ -14,6 +14,7 @@ from gateway.domain.errors import LedgerError
 from gateway.domain.label import Label
 from gateway.domain.message import AuthenticMessage
 from gateway.store.interface import AdmitMessage, Committed, Work
+from gateway.store.kept import keep
 from gateway.store.limits import StoreLimits, WriterLimits
 from gateway.store.sqlite.engine import SqliteStore
 from tests.schemas.gateway_checks import directory
@@ -108,7 +109,7 @@ def _admission(message: AuthenticMessage, refused: bool) -> AdmitMessage:
     permission = Decision("cz-kz", (), (), edition, LAW_SHA256)
     refusal = Decision("cz-kz", (WHY,), (), edition, LAW_SHA256)
     return AdmitMessage(
-        message=message,
+        message=keep(message),
         against=message.header.originator,
         decision=refusal if refused else permission,
         at_ms=AT_MS,

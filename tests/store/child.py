@@ -16,8 +16,8 @@ from pathlib import Path
 from gateway.crypto.digests import sha256
 from gateway.crypto.keys import from_private
 from gateway.domain.errors import LedgerError
-from gateway.domain.message import AuthenticMessage
 from gateway.store.interface import Acknowledge, AdmitMessage, Committed, Work
+from gateway.store.kept import KeptMessage
 from gateway.store.limits import StoreLimits, WriterLimits
 from gateway.store.sqlite.connection import open_for_reading
 from gateway.store.sqlite.engine import DATABASE, SqliteStore
@@ -43,7 +43,7 @@ class Feeder:
         self._left = count
         self._waiting = 0
         self._number = int.from_bytes(os.urandom(6), "big") << 8
-        self._admitted: list[AuthenticMessage] = []
+        self._admitted: list[KeptMessage] = []
         self.store = open_store(path, seed, lambda _: self.failed.set())
         self.store.on_committed(self._reported)
 

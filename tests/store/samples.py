@@ -37,6 +37,7 @@ from gateway.store.interface import (
     FailDelivery,
     RecordEdition,
 )
+from gateway.store.kept import KeptMessage, keep
 
 Failed = Callable[[LedgerError], None]
 
@@ -147,7 +148,7 @@ def admit(
 ) -> AdmitMessage:
     """Admission of a message that was permitted, or refused for `codes`."""
     return AdmitMessage(
-        message=of,
+        message=keep(of),
         against=against or of.header.originator,
         decision=decision(*codes),
         at_ms=at_ms,
@@ -159,7 +160,7 @@ def admit(
 
 
 def acknowledge(
-    *of: AuthenticMessage, by: str = BRAVO, status: str = "consigned", at_ms: int = NOW_MS + 5
+    *of: AuthenticMessage | KeptMessage, by: str = BRAVO, status: str = "consigned", at_ms: int = NOW_MS + 5
 ) -> Acknowledge:
     """A signed batch of acknowledgements with the evidence for each originator."""
     items = [
@@ -167,7 +168,7 @@ def acknowledge(
             v=1,
             network=NETWORK,
             recipient=by,
-            originator=each.header.originator,
+            originator=each.originator if isinstance(each, KeptMessage) else each.header.originator,
             header_sha256=encode_base64url(each.header_sha256),
             status=status,  # type: ignore[arg-type]  # A plain string reads better in parameters of tests.
             at_ms=at_ms,
@@ -185,7 +186,8 @@ def acknowledge(
         raw=raw,
         items=tuple(
             AcknowledgedItem(
-                item,
+                item.originator,
+                item.status,
                 each.header_sha256,
                 msgspec.msgpack.encode(AcknowledgementEvidence(signed.h, signed.s, signed.items[i], i, paths[i])),
             )

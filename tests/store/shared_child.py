@@ -11,12 +11,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from uuid import UUID
 
 from gateway.crypto.digests import sha256
 from gateway.crypto.keys import from_private
 from gateway.domain.errors import CapacityError, LedgerError
-from gateway.domain.message import AuthenticMessage
 from gateway.store.interface import Acknowledge, AdmitMessage, Committed, Work
+from gateway.store.kept import KeptMessage
 from gateway.store.limits import PostgresSettings, StoreLimits, WriterLimits
 from gateway.store.postgres.engine import PostgresStore
 from tests.store import samples
@@ -36,7 +37,7 @@ class Feeder:
         self._left = count or 1 << 60
         self._waiting = 0
         self._number = int.from_bytes(os.urandom(5), "big") << 20
-        self._admitted: list[AuthenticMessage] = []
+        self._admitted: list[KeptMessage] = []
         self._again: list[Work] = []
         store.on_committed(self._reported)
 
@@ -77,7 +78,7 @@ class Feeder:
             self._waiting -= 1
             digest = sha256(done.receipt).hex()
             if isinstance(work, AdmitMessage):
-                lines.append(f"admitted {work.message.header.id} {digest}\n")
+                lines.append(f"admitted {UUID(bytes=work.message.id)} {digest}\n")
                 self._admitted.append(work.message)
             elif isinstance(work, Acknowledge):
                 lines.append(f"ended {work.batch_sha256.hex()} {digest}\n")

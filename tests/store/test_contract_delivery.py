@@ -60,7 +60,7 @@ async def test_owed_envelope_is_the_one_that_pruning_gives(running: Running) -> 
     done = await running.one(admit(sent))
     row = running.store.pending(CHARLIE, None, 1)[0]
 
-    assert row.envelope == prune(sent, CHARLIE)
+    assert row.envelope == prune(sent.raw, 1)
     assert decode_envelope(row.envelope).c == sent.envelope.c
     assert (row.receipt, row.header, row.header_sha256) == (done.receipt, sent.envelope.h, sent.header_sha256)
     assert (row.index, row.attempts, row.expires_at_ms) == (0, 0, sent.header.expires_at_ms)
@@ -155,11 +155,9 @@ async def test_acknowledgements_that_name_no_own_delivery_are_ignored(running: R
     sent, refused, unseen = message(1), message(2), message(3)
     await running.commit(admit(sent), admit(refused, "purpose-outside"))
     done = await running.one(acknowledge(sent, refused, unseen, by=CHARLIE))
-    in_another_name = msgspec.structs.replace(acknowledge(sent, by=CHARLIE), recipient=BRAVO)
-    claimed = await running.one(in_another_name)
     mixed = await running.one(acknowledge(refused, unseen, sent))
 
-    assert (done.ended, claimed.ended, mixed.ended) == (0, 0, 1)
+    assert (done.ended, mixed.ended) == (0, 1)
     assert [one.outcome for one in running.store.evidence(ALPHA, 0, 10)] == ["consigned"]
 
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.domain.message import AuthenticMessage
 from gateway.store.interface import AdmitMessage, Committed, Work
+from gateway.store.kept import id_bytes
 from gateway.store.verify import verify_ledger
 from tests.store import samples
 from tests.store.running import ENGINES, Running
@@ -28,7 +29,7 @@ BODIES = st.sampled_from([b"one", b"two"])
 class Model:
     """What must hold: who has which id, what was said to whom, what is owed."""
 
-    holders: dict[tuple[str, str], tuple[bytes, Committed]] = field(default_factory=dict)
+    holders: dict[tuple[str, bytes], tuple[bytes, Committed]] = field(default_factory=dict)
     asides: dict[tuple[str, bytes], Committed] = field(default_factory=dict)
     owed: dict[tuple[bytes, str], str | None] = field(default_factory=dict)
     leaves: int = 0
@@ -84,15 +85,15 @@ class StoreMachine(RuleBasedStateMachine):
 
     def submitted(self, work: AdmitMessage, done: Committed) -> None:
         """Compare one outcome with the model."""
-        header, digest = work.message.header, work.message.header_sha256
-        identity = (header.originator, header.id)
+        message, digest = work.message, work.message.header_sha256
+        identity = (message.originator, message.id)
         aside = (work.against, digest)
-        if work.against == header.originator and identity not in self.model.holders:
+        if work.against == message.originator and identity not in self.model.holders:
             assert (done.duplicate, done.permitted) == (False, work.decision.permitted)
             self.model.holders[identity] = (digest, done)
             if done.permitted:
-                self.model.owed |= {(digest, each.authority): None for each in header.recipients}
-        elif work.against == header.originator and self.model.holders[identity][0] == digest:
+                self.model.owed |= {(digest, each): None for each in message.recipients}
+        elif work.against == message.originator and self.model.holders[identity][0] == digest:
             self.is_repeated(done, self.model.holders[identity][1])
         elif aside in self.model.asides:
             self.is_repeated(done, self.model.asides[aside])
@@ -125,7 +126,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(originator=st.sampled_from(AUTHORITIES), number=IDS, recipient=st.sampled_from(AUTHORITIES))
     def expire(self, originator: str, number: int, recipient: str) -> None:
         """A delivery fails, if there is one."""
-        holder = self.model.holders.get((originator, samples.message_id(number)))
+        holder = self.model.holders.get((originator, id_bytes(samples.message_id(number))))
         if holder is None:
             return
         done = self.commit(samples.fail(self.index(holder[1]), recipient))[0]

@@ -4,31 +4,24 @@ The same steps as in the embedded engine, over what was looked up instead of ins
 message in one batch are as good as two batches, and one that a peer admits at this moment makes `commit_batch` refuse.
 """
 
-import msgspec
-
 from gateway.crypto.digests import decode_base64url, encode_base64url
 from gateway.domain.decision import Decision
-from gateway.domain.message import AuthenticMessage
 from gateway.domain.receipt import ObjectType
 from gateway.domain.statement import Consent
-from gateway.store.effects import KINDS, affected
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse
+from gateway.store.kept import KeptMessage
 from gateway.store.postgres.batch import Batch
 from gateway.store.postgres.rows import Result, add
 from gateway.store.postgres.seen import Consented, Known, Owing, Place, Submitted
 from gateway.store.records import statement_type, with_peer
-from gateway.store.sqlite.admission import URGENCY, expiry, id_bytes
-
-_pack = msgspec.msgpack.Encoder().encode
 
 
 def admit_message(batch: Batch, work: AdmitMessage) -> Result:
     """Record a judged message; spool it if it may pass."""
     message = work.message
-    header = message.header
-    if work.against != header.originator:
+    if work.against != message.originator:
         return _aside_message(batch, work.against, message, with_peer(work.decision, work.against), work.at_ms)
-    identity = (header.originator, id_bytes(header.id))
+    identity = (message.originator, message.id)
     seen = batch.seen
     assumed = identity not in seen.messages and batch.memory.is_above(*identity)
     known = None if assumed else seen.message(identity)
@@ -50,30 +43,28 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
         decision = work.otherwise or work.reused
     permitted = not decision.reasons
     at_ms = batch.recorded_at(work.at_ms)
-    digest, envelope = message.header_sha256, message.envelope
+    digest, header = message.header_sha256, bytes(message.header)
     record = batch.recorder.judged("header", encode_base64url(digest), message.signatures_sha256, decision, at_ms, uses)
-    place = batch.append(record, envelope.h, _pack(envelope.s))
+    place = batch.append(record, header, message.signatures)
     batch.seen.messages[identity] = Known(place, digest, permitted, at_ms)
     add(batch.rows.messages, *identity, place[1], digest, permitted, at_ms)
     if permitted:
-        batch.seen.submitted[place] = Submitted(envelope.h, record)
+        batch.seen.submitted[place] = Submitted(header, record)
         _spool(batch, place, message, at_ms)
-        if message.header.kind in KINDS:
-            batch.rows.effects += [
-                {"sha256": each.hex(), "kind": message.header.kind, "originator": identity[0], "leaf": place[1]}
-                for each in affected(message.header)
-            ]
+        batch.rows.effects += [
+            {"sha256": each.hex(), "kind": message.kind, "originator": identity[0], "leaf": place[1]}
+            for each in message.affected
+        ]
     return Result(place, permitted, duplicate=False, at_ms=at_ms)
 
 
-def _spool(batch: Batch, place: Place, message: AuthenticMessage, at_ms: int) -> None:
+def _spool(batch: Batch, place: Place, message: KeptMessage, at_ms: int) -> None:
     """Keep the body for its recipients, and what each of them is owed."""
-    header, seen, leaf = message.header, batch.seen, place[1]
-    seen.digests[message.header_sha256] = (place, header.originator)
-    add(batch.rows.bodies, leaf, message.envelope.c, _pack(message.envelope.r))
-    urgency, expires_at_ms, attended = URGENCY[header.urgency], expiry(header), batch.memory.attended
-    for position, recipient in enumerate(header.recipients):
-        name = recipient.authority
+    seen, leaf, attended = batch.seen, place[1], batch.memory.attended
+    seen.digests[message.header_sha256] = (place, message.originator)
+    add(batch.rows.bodies, leaf, bytes(message.ciphertext), bytes(message.wraps))
+    urgency, expires_at_ms = message.urgency, message.expires_at_ms
+    for position, name in enumerate(message.recipients):
         seen.owed[(*place, name)] = Owing()
         add(batch.rows.deliveries, leaf, name, position, urgency, at_ms, expires_at_ms, name in attended)
 
@@ -92,10 +83,9 @@ def _book(batch: Batch, uses: tuple[ConsentUse, ...]) -> bool:
     return True
 
 
-def _aside_message(batch: Batch, against: str, message: AuthenticMessage, decision: Decision, at_ms: int) -> Result:
-    envelope = message.envelope
+def _aside_message(batch: Batch, against: str, message: KeptMessage, decision: Decision, at_ms: int) -> Result:
     digests = (message.header_sha256, message.signatures_sha256)
-    return _aside(batch, against, "header", digests, decision, at_ms, (envelope.h, _pack(envelope.s)))
+    return _aside(batch, against, "header", digests, decision, at_ms, (bytes(message.header), message.signatures))
 
 
 def _aside(

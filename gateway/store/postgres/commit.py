@@ -27,7 +27,6 @@ from gateway.store.postgres.proofs import Proofs
 from gateway.store.postgres.rows import Result
 from gateway.store.postgres.seen import NotSeenError, Place, Seen, Wanted
 from gateway.store.records import Recorder
-from gateway.store.sqlite.admission import id_bytes
 
 HEAD_ARGUMENTS = 6
 
@@ -67,8 +66,7 @@ class Committer:
         for work in works:
             foresee(wanted, work, self.memory)
             if not assume and isinstance(work, AdmitMessage):
-                header = work.message.header
-                wanted.messages.add((header.originator, id_bytes(header.id)))
+                wanted.messages.add((work.message.originator, work.message.id))
         while True:
             seen = Seen(wanted)
             await look_up(connection, seen)

@@ -51,14 +51,13 @@ def acknowledge(batch: Batch, work: Acknowledge) -> Result:
 def _named(batch: Batch, work: Acknowledge) -> Iterator[_Named]:
     """Items that name a permitted message of the originator that they name."""
     for position, item in enumerate(work.items):
-        said = item.item
         known = batch.seen.named(item.header_sha256, work.recipient)
-        if known is not None and known[1] == said.originator and said.recipient == work.recipient:
+        if known is not None and known[1] == item.originator:
             yield _Named(*known, position, item)
 
 
 def _acknowledge_one(batch: Batch, recipient: str, named: _Named, result: Result) -> None:
-    status = named.item.item.status
+    status = named.item.status
     if _end(batch, named.message, recipient, status, result):
         result.ended += 1
     elif not _say_later(batch, named.message, recipient, status, result):

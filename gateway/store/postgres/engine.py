@@ -282,7 +282,7 @@ class PostgresStore:
         for work, done in batch:
             self._spooled -= done.ended
             if done.permitted and not done.duplicate and isinstance(work, AdmitMessage):
-                self._spooled += len(work.message.header.recipients)
+                self._spooled += len(work.message.recipients)
         if self._report is not None:
             self._report(batch)
 

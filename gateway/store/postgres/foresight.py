@@ -14,7 +14,6 @@ from gateway.store.interface import (
 from gateway.store.postgres.batch import Memory
 from gateway.store.postgres.places import place_of
 from gateway.store.postgres.seen import Wanted
-from gateway.store.sqlite.admission import id_bytes
 
 
 def foresee(wanted: Wanted, work: Work, memory: Memory) -> None:
@@ -36,11 +35,11 @@ def foresee(wanted: Wanted, work: Work, memory: Memory) -> None:
 
 
 def _message(wanted: Wanted, work: AdmitMessage, memory: Memory) -> None:
-    header = work.message.header
-    if work.against != header.originator:
-        wanted.asides.add((work.against, work.message.header_sha256))
+    message = work.message
+    if work.against != message.originator:
+        wanted.asides.add((work.against, message.header_sha256))
         return
-    identity = (header.originator, id_bytes(header.id))
+    identity = (message.originator, message.id)
     if not memory.is_above(*identity):
         wanted.messages.add(identity)
     wanted.consents.update(use.consent_sha256 for use in work.consents)

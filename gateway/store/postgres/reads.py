@@ -21,13 +21,13 @@ from gateway.domain.statement import Consent
 from gateway.store.acknowledged import evidence_of
 from gateway.store.effects import source_fact
 from gateway.store.interface import DeliveryStatus, MessageStatus, Owed, Pending
+from gateway.store.kept import id_bytes
 from gateway.store.postgres.connecting import Connection
 from gateway.store.postgres.places import index_of, place_of
 from gateway.store.postgres.proofs import Proofs
 from gateway.store.postgres.scrubbing import scrub_tile
 from gateway.store.postgres.seen import Place
 from gateway.store.records import PERMITTED
-from gateway.store.sqlite.admission import id_bytes
 from gateway.store.sqlite.reads import FACTS_MAX, pruned
 
 # Expired deliveries of other ledgers are left to their gateways for so long.

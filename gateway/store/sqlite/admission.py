@@ -4,18 +4,15 @@ Every look-up happens inside the transaction, so two copies of one message in on
 batches: the first one counts (P-03).
 """
 
-import msgspec
-
 from gateway.crypto.canonical import decode
 from gateway.crypto.digests import decode_base64url, encode_base64url
 from gateway.domain.decision import Decision
-from gateway.domain.message import URGENCIES, AuthenticMessage, Header
 from gateway.domain.receipt import ObjectType, Record
 from gateway.domain.statement import Consent, ConsentRevocation
-from gateway.store.effects import KINDS, affected
 from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse
+from gateway.store.kept import KeptMessage
 from gateway.store.records import PERMITTED, statement_type, with_peer
-from gateway.store.sqlite.batch import Batch, Known, Recent, Result, blob
+from gateway.store.sqlite.batch import Batch, Buffer, Known, Recent, Result, blob
 from gateway.store.sqlite.lookup import EPOCH_LEAVES, prefix_of
 
 IDENTITY = (
@@ -40,17 +37,13 @@ CONSENT = (
 NEW_EFFECT = "INSERT OR IGNORE INTO effect (sha256, kind, originator, leaf) VALUES (?, ?, ?, ?)"
 USE_CONSENT = "UPDATE consent SET uses = uses + 1 WHERE sha256 = ?"
 
-URGENCY = {urgency: position for position, urgency in enumerate(URGENCIES)}
-_pack = msgspec.msgpack.Encoder().encode
-
 
 def admit_message(batch: Batch, work: AdmitMessage) -> Result:
     """Record a judged message; spool it if it may pass."""
     message = work.message
-    header = message.header
-    if work.against != header.originator:
+    if work.against != message.originator:
         return _aside_message(batch, work.against, message, with_peer(work.decision, work.against), work.at_ms)
-    identity = (header.originator, id_bytes(header.id))
+    identity = (message.originator, message.id)
     known = None if batch.memory.is_above(*identity) else _holder(batch, identity)
     if known is None:
         return _admit(batch, work, identity)
@@ -60,7 +53,9 @@ def admit_message(batch: Batch, work: AdmitMessage) -> Result:
 
 
 def _holder(batch: Batch, identity: tuple[str, bytes]) -> Known | None:
-    return batch.identities.get(identity) or _known(batch, IDENTITY, identity)
+    # It may be of this very batch.
+    batch.flush()
+    return _known(batch, IDENTITY, identity)
 
 
 def _known(batch: Batch, query: str, values: tuple[str, bytes]) -> Known | None:
@@ -82,41 +77,37 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
         decision = work.otherwise or work.reused
     permitted = not decision.reasons
     at_ms = batch.recorded_at(work.at_ms)
-    digest, envelope = message.header_sha256, message.envelope
+    digest = message.header_sha256
     object_sha256 = encode_base64url(digest)
     record = batch.recorder.judged("header", object_sha256, message.signatures_sha256, decision, at_ms, uses)
-    leaf = batch.append(record, envelope.h, _pack(envelope.s))
-    batch.identities[identity] = Known(leaf, object_sha256, permitted, at_ms)
+    leaf = batch.append(record, message.header, message.signatures)
     batch.messages.append((identity[0], blob(identity[1]), leaf))
     batch.digests.append((leaf // EPOCH_LEAVES, prefix_of(digest), leaf))
     if permitted:
         _spool(batch, leaf, message)
-        if message.header.kind in KINDS:
-            batch.connection.executemany(NEW_EFFECT, effects_of(message.header, leaf))
+        if message.affected:
+            batch.connection.executemany(NEW_EFFECT, effects(message.affected, message.kind, message.originator, leaf))
     return Result(leaf, permitted, False, at_ms)
 
 
-def _spool(batch: Batch, leaf: int, message: AuthenticMessage) -> None:
+def _spool(batch: Batch, leaf: int, message: KeptMessage) -> None:
     """Keep the body for its recipients, and what each of them is owed."""
-    header, body = message.header, message.envelope.c
-    wraps = _pack(message.envelope.r)
+    body, wraps = message.ciphertext, message.wraps
     slot = batch.spool.add(body, wraps)
     body_bytes, wraps_bytes = len(body), len(wraps)
-    recipients = header.recipients
-    owed_to = recipients[0].authority if len(recipients) == 1 else None
-    recent = Recent(leaf, header.originator, owed_to, slot, body_bytes + wraps_bytes)
+    recipients = message.recipients
+    owed_to = recipients[0] if len(recipients) == 1 else None
+    recent = Recent(leaf, message.originator, owed_to, slot, body_bytes + wraps_bytes)
     batch.memory.remember(message.header_sha256, recent)
-    urgency, expires_at_ms = URGENCY[header.urgency], expiry(header)
+    urgency, expires_at_ms = message.urgency, message.expires_at_ms
     batch.spooled += len(recipients)
     for position, recipient in enumerate(recipients):
-        batch.deliveries.append(
-            (leaf, recipient.authority, position, urgency, expires_at_ms, slot, body_bytes, wraps_bytes)
-        )
+        batch.deliveries.append((leaf, recipient, position, urgency, expires_at_ms, slot, body_bytes, wraps_bytes))
 
 
-def effects_of(header: Header, leaf: int) -> list[tuple[bytes, str, str, int]]:
+def effects(affected: tuple[bytes, ...], kind: str, originator: str, leaf: int) -> list[tuple[bytes, str, str, int]]:
     """Return the rows that say what an accepted message did to earlier ones."""
-    return [(digest, header.kind, header.originator, leaf) for digest in affected(header)]
+    return [(digest, kind, originator, leaf) for digest in affected]
 
 
 def _book(batch: Batch, uses: tuple[ConsentUse, ...]) -> bool:
@@ -130,10 +121,9 @@ def _book(batch: Batch, uses: tuple[ConsentUse, ...]) -> bool:
     return True
 
 
-def _aside_message(batch: Batch, against: str, message: AuthenticMessage, decision: Decision, at_ms: int) -> Result:
-    envelope = message.envelope
+def _aside_message(batch: Batch, against: str, message: KeptMessage, decision: Decision, at_ms: int) -> Result:
     digests = (message.header_sha256, message.signatures_sha256)
-    return _aside(batch, against, "header", digests, decision, at_ms, (envelope.h, _pack(envelope.s)))
+    return _aside(batch, against, "header", digests, decision, at_ms, (message.header, message.signatures))
 
 
 def _aside(
@@ -143,7 +133,7 @@ def _aside(
     digests: tuple[bytes, bytes],
     decision: Decision,
     at_ms: int,
-    content: tuple[bytes, bytes | None],
+    content: tuple[Buffer, bytes | None],
 ) -> Result:
     """Record a refusal that occupies nothing."""
     batch.flush()
@@ -185,15 +175,3 @@ def _take_effect(batch: Batch, leaf: int, value: Consent | ConsentRevocation, sh
         batch.connection.execute(NEW_CONSENT, (sha256, value.provider, leaf))
     else:
         batch.connection.execute(NEW_REVOCATION, (decode_base64url(value.consent_sha256), value.provider, leaf))
-
-
-def id_bytes(message_id: str) -> bytes:
-    """Return the 16 bytes of a message id; in their order they are in the order of time (S-12)."""
-    return bytes.fromhex(message_id.replace("-", ""))
-
-
-def expiry(header: Header) -> int:
-    """Return when we stop trying: what must be destroyed by a date is not delivered after it."""
-    if header.destroy_by_ms is None:
-        return header.expires_at_ms
-    return min(header.expires_at_ms, header.destroy_by_ms)

@@ -8,8 +8,9 @@ import sqlite3
 from collections import OrderedDict
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gateway.domain.session import Evidence, EvidenceKind
+from gateway.domain.session import Evidence
 from gateway.store.ledger import Ledger, Line, fresh_salts
 from gateway.store.records import Recorder
 from gateway.store.spool_file import SpoolFile
@@ -34,6 +35,7 @@ HIGHEST_ID = "SELECT coalesce(max(id), x'') FROM message"
 DIGESTS_REMEMBERED = 32_768
 
 Row = tuple[object, ...]
+Buffer = bytes | memoryview
 # The type of bytes in rows by the thousand: for each value that is `bytes` sqlite3 looks for an adapter, for these not.
 blob = bytearray
 
@@ -47,27 +49,18 @@ class Known(Struct, frozen=True):
     at_ms: int
 
 
-class Told(Struct, frozen=True):
-    """One thing that an originator is to hear. `body` None: the receipt of the leaf that says it."""
-
-    originator: str
-    sequence: int
-    header_sha256: bytes
-    kind: EvidenceKind
-    recipient: str
-    outcome: str
-    body: bytes | None
-
-
 class Result(Struct):
-    """What became of one item. `leaf` -1: none; a leaf of this batch has its receipt made with the batch."""
+    """What became of one item. `leaf` -1: none; a leaf of this batch has its receipt made with the batch.
+
+    `told`: what originators are to hear.
+    """
 
     leaf: int
     permitted: bool
     duplicate: bool
     at_ms: int
     ended: int = 0
-    told: list[Told] | None = None
+    told: list[tuple[str, Evidence]] | None = None
 
 
 class Recent(Struct):
@@ -139,7 +132,6 @@ class Batch:
         self.memory = memory
         self.spool = memory.spool
         self.lines: list[Line] = []
-        self.identities: dict[tuple[str, bytes], Known] = {}
         self.messages: list[Row] = []
         self.digests: list[Row] = []
         self.deliveries: list[Row] = []
@@ -163,7 +155,7 @@ class Batch:
         """The leaf that `append` will return next."""
         return self._first + len(self.lines)
 
-    def append(self, record: bytes, object_: bytes | None = None, signatures: bytes | None = None) -> int:
+    def append(self, record: bytes, object_: Buffer | None = None, signatures: bytes | None = None) -> int:
         """Return the leaf that `record` will be; `object_` is kept with it."""
         offset = len(self.lines)
         salt, leaf = self._salts[offset], self._first + offset
@@ -193,31 +185,16 @@ class Batch:
         recent.owed_to = None
         self.spool.end(recent.slot, recent.length)
 
-    def tell(self, result: Result, told: Told, leaf: int, position: int | None) -> None:
-        """Keep what an originator is to hear of message `leaf`."""
+    def tell(self, result: Result, originator: str, told: Evidence, leaf: int, position: int | None) -> None:
+        """Keep what `originator` is to hear of message `leaf`."""
         if result.told is None:
             result.told = []
-        result.told.append(told)
-        self._evidence.append(
-            (told.originator, told.sequence, leaf, told.recipient, told.outcome, result.leaf, position)
-        )
+        result.told.append((originator, told))
+        self._evidence.append((originator, told.sequence, leaf, told.recipient, told.outcome, result.leaf, position))
 
 
-def as_evidence(told: list[Told], receipt: bytes) -> tuple[tuple[str, Evidence], ...]:
-    """Return evidence with the originators that it is for."""
-    return tuple(
-        [
-            (
-                one.originator,
-                Evidence(
-                    one.sequence,
-                    one.header_sha256,
-                    one.kind,
-                    one.recipient,
-                    one.outcome,
-                    receipt if one.body is None else one.body,
-                ),
-            )
-            for one in told
-        ]
-    )
+def as_evidence(told: list[tuple[str, Evidence]], receipt: bytes) -> tuple[tuple[str, Evidence], ...]:
+    """Return what originators are to hear, with `receipt` where the evidence is the receipt of a failure."""
+    if told[0][1].kind == "acknowledged":
+        return tuple(told)
+    return tuple([(originator, replace(evidence, body=receipt)) for originator, evidence in told])

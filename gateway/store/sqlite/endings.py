@@ -14,9 +14,10 @@ from gateway.crypto.canonical import decode
 from gateway.crypto.digests import encode_base64url, sha256
 from gateway.domain.message import Header
 from gateway.domain.receipt import Record
+from gateway.domain.session import Evidence
 from gateway.domain.statement import CONSIGNED
 from gateway.store.interface import Acknowledge, AcknowledgedItem, BookAttempt, FailDelivery, RecordEdition
-from gateway.store.sqlite.batch import Batch, Recent, Result, Told
+from gateway.store.sqlite.batch import Batch, Recent, Result
 from gateway.store.sqlite.lookup import find_message, record_at
 
 KNOWN_BATCH = "SELECT leaf FROM acknowledgement WHERE recipient = ? AND sha256 = ?"
@@ -60,7 +61,7 @@ def acknowledge(batch: Batch, work: Acknowledge) -> Result:
     # What it changes is written first, under the leaf that it will be: only then is it known whether it becomes one.
     result = Result(batch.next_leaf, permitted=True, duplicate=False, at_ms=at_ms)
     rest = _end_recent(batch, work, result)
-    for status, items in groupby(_named(batch, work, rest), key=lambda named: named.item.item.status):
+    for status, items in groupby(_named(batch, work, rest), key=lambda named: named.item.status):
         _acknowledge_alike(batch, work.recipient, status, list(items), result)
     if result.told is None:
         return Result(-1, permitted=False, duplicate=False, at_ms=at_ms)
@@ -73,14 +74,12 @@ def _end_recent(batch: Batch, work: Acknowledge, result: Result) -> int:
     """End what memory knows to be owed, one item after the other; return at which item it knows no further."""
     recall, recipient = batch.memory.recall, work.recipient
     for position, item in enumerate(work.items):
-        said, recent = item.item, recall(item.header_sha256)
-        if recent is None or recent.owed_to != recipient or said.recipient != recipient:
+        recent = recall(item.header_sha256)
+        if recent is None or recent.owed_to != recipient or recent.originator != item.originator:
             return position
-        if said.originator != recent.originator:
-            return position
-        batch.end(recent, said.status, result.leaf)
+        batch.end(recent, item.status, result.leaf)
         result.ended += 1
-        _tell(batch, result, recent.leaf, position, item)
+        _tell(batch, result, recent.leaf, position, recipient, item)
     return len(work.items)
 
 
@@ -96,10 +95,9 @@ class _Named(Struct, frozen=True):
 def _named(batch: Batch, work: Acknowledge, first: int) -> Iterator[_Named]:
     """Items, from `first` on, that name a permitted message of the originator that they name."""
     for position, item in enumerate(work.items[first:], first):
-        said = item.item
         recent = batch.memory.recall(item.header_sha256)
         known = (recent.leaf, recent.originator) if recent else _look_up(batch, item.header_sha256)
-        if known is not None and known[1] == said.originator and said.recipient == work.recipient:
+        if known is not None and known[1] == item.originator:
             yield _Named(known[0], position, item, recent)
 
 
@@ -119,17 +117,14 @@ def _acknowledge_alike(batch: Batch, recipient: str, status: str, items: list[_N
             ended.remove(named.leaf)
         elif not _say_later(batch, named.leaf, recipient, status, result):
             continue
-        _tell(batch, result, named.leaf, named.position, named.item)
+        _tell(batch, result, named.leaf, named.position, recipient, named.item)
 
 
-def _tell(batch: Batch, result: Result, leaf: int, position: int, item: AcknowledgedItem) -> None:
+def _tell(batch: Batch, result: Result, leaf: int, position: int, recipient: str, item: AcknowledgedItem) -> None:
     """Have the originator of message `leaf` hear what its recipient said."""
-    said = item.item
-    sequence = batch.memory.next_sequence(said.originator)
-    told = Told(
-        said.originator, sequence, item.header_sha256, "acknowledged", said.recipient, said.status, item.evidence
-    )
-    batch.tell(result, told, leaf, position)
+    sequence = batch.memory.next_sequence(item.originator)
+    evidence = Evidence(sequence, item.header_sha256, "acknowledged", recipient, item.status, item.evidence)
+    batch.tell(result, item.originator, evidence, leaf, position)
 
 
 def _end_named(batch: Batch, items: list[_Named], recipient: str, outcome: str, result: Result) -> set[int]:
@@ -192,16 +187,10 @@ def fail_delivery(batch: Batch, work: FailDelivery) -> Result:
     recent = batch.memory.recall(header_sha256)
     if recent is not None:
         recent.owed_to = None
-    told = Told(
-        originator=originator,
-        sequence=batch.memory.next_sequence(originator),
-        header_sha256=header_sha256,
-        kind="failed",
-        recipient=work.recipient,
-        outcome=work.outcome,
-        body=None,
-    )
-    batch.tell(result, told, work.index, None)
+    # Its receipt, which is the evidence, is made with the batch.
+    sequence = batch.memory.next_sequence(originator)
+    evidence = Evidence(sequence, header_sha256, "failed", work.recipient, work.outcome, b"")
+    batch.tell(result, originator, evidence, work.index, None)
     return result
 
 

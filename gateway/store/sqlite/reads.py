@@ -26,9 +26,9 @@ from gateway.domain.statement import Consent
 from gateway.store.acknowledged import evidence_of
 from gateway.store.effects import source_fact
 from gateway.store.interface import DeliveryStatus, MessageStatus, Pending
+from gateway.store.kept import id_bytes
 from gateway.store.records import PERMITTED
 from gateway.store.spool_file import read_body
-from gateway.store.sqlite.admission import id_bytes
 from gateway.store.sqlite.lookup import Found, find_message, record_at
 from gateway.store.sqlite.receipts import Receipts
 from gateway.store.sqlite.scrub import scrub_tile

@@ -25,6 +25,8 @@ from gateway.domain.statement import (
     ConsentRevocation,
     SignedAcknowledgements,
 )
+from gateway.store.effects import affected
+from gateway.store.kept import URGENCY, expiry, id_bytes
 from gateway.store.records import PERMITTED, shown_by
 from gateway.store.sqlite.admission import (
     NEW_ASIDE,
@@ -32,11 +34,8 @@ from gateway.store.sqlite.admission import (
     NEW_EFFECT,
     NEW_REVOCATION,
     NEW_STATEMENT,
-    URGENCY,
     USE_CONSENT,
-    effects_of,
-    expiry,
-    id_bytes,
+    effects,
 )
 from gateway.store.sqlite.batch import DELIVERY, DIGEST, EVIDENCE, MESSAGE
 from gateway.store.sqlite.endings import LATER, LATER_STATUSES, NEW_BATCH, NEW_EDITION
@@ -103,7 +102,7 @@ class Replay:
         if record.outcome != PERMITTED:
             return
         self._derived.executemany(USE_CONSENT, [(decode_base64url(consent),) for consent in record.consents])
-        self._derived.executemany(NEW_EFFECT, effects_of(header, leaf))
+        self._derived.executemany(NEW_EFFECT, effects(affected(header), header.kind, header.originator, leaf))
         urgency, expires_at_ms, length = URGENCY[header.urgency], expiry(header), header.body.length
         for position, recipient in enumerate(header.recipients):
             row = (leaf, recipient.authority, position, urgency, expires_at_ms, 0, length, 0)

@@ -1,0 +1,98 @@
+"""What is kept of a message from its judgement to its delivery: the bytes that came, and the names to file it under.
+
+The header is not. A thousand messages wait for one commit, and whatever they hold then has gone from the processor
+when it is needed next.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from gateway.domain.message import URGENCIES, AuthenticMessage, Header
+from gateway.store.effects import affected
+
+URGENCY = {urgency: position for position, urgency in enumerate(URGENCIES)}
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class KeptMessage(Struct, frozen=True):
+    """An authentic message, as a store needs it.
+
+    `raw` is the envelope; `signatures` its signatures (MessagePack); `id` 16 bytes, in the order of time (S-12);
+    `urgency` 0 goes first; `affected` are the H(h) of the messages that this one, by its kind, has an effect on.
+    """
+
+    raw: bytes
+    header_bytes: int
+    ciphertext_bytes: int
+    signatures: bytes
+    header_sha256: bytes
+    signatures_sha256: bytes
+    originator: str
+    id: bytes
+    recipients: tuple[str, ...]
+    urgency: int
+    expires_at_ms: int
+    kind: str
+    affected: tuple[bytes, ...]
+
+    @property
+    def header(self) -> memoryview:
+        """The signed header, where it lies in `raw`."""
+        start = _HEADER_AT + _length_bytes(self.header_bytes)
+        return memoryview(self.raw)[start : start + self.header_bytes]
+
+    @property
+    def wraps(self) -> memoryview:
+        """The wraps of all recipients (MessagePack), where they lie in `raw`."""
+        before = _HEADER_AT + _length_bytes(self.header_bytes) + self.header_bytes + len(self.signatures)
+        after = _KEY_BYTES + _length_bytes(self.ciphertext_bytes) + self.ciphertext_bytes
+        return memoryview(self.raw)[before + 2 * _KEY_BYTES : len(self.raw) - after]
+
+    @property
+    def ciphertext(self) -> memoryview:
+        """The ciphertext, where it lies in `raw`."""
+        return memoryview(self.raw)[len(self.raw) - self.ciphertext_bytes :]
+
+
+def keep(message: AuthenticMessage) -> KeptMessage:
+    """Return what is kept of `message`."""
+    header, envelope = message.header, message.envelope
+    recipients = tuple([recipient.authority for recipient in header.recipients])
+    return KeptMessage(
+        message.raw,
+        len(envelope.h),
+        len(envelope.c),
+        _pack(envelope.s),
+        message.header_sha256,
+        message.signatures_sha256,
+        header.originator,
+        id_bytes(header.id),
+        recipients,
+        URGENCY[header.urgency],
+        expiry(header),
+        header.kind,
+        affected(header),
+    )
+
+
+def id_bytes(message_id: str) -> bytes:
+    """Return the 16 bytes of a message id; in their order they are in the order of time (S-12)."""
+    return bytes.fromhex(message_id.replace("-", ""))
+
+
+def expiry(header: Header) -> int:
+    """Return when we stop trying: what must be destroyed by a date is not delivered after it."""
+    if header.destroy_by_ms is None:
+        return header.expires_at_ms
+    return min(header.expires_at_ms, header.destroy_by_ms)
+
+
+# An envelope is a map of four one-letter keys in one order (wire.md): a byte for the map, two for each key.
+_KEY_BYTES = 2
+_HEADER_AT = 1 + _KEY_BYTES
+
+
+def _length_bytes(length: int) -> int:
+    """How many bytes MessagePack puts before `length` bytes: a mark and the length."""
+    return 2 if length < 1 << 8 else 3 if length < 1 << 16 else 5
