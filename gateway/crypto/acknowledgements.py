@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.crypto import canonical
-from gateway.crypto.digests import decode_digest, encode_base64url, pae, payload_type, sha256, signatures_digest
+from gateway.crypto.digests import decode_digests, encode_base64url, pae, payload_type, sha256, signatures_digest
 from gateway.crypto.keys import SecretKey, sign, verify
 from gateway.crypto.merkle import leaf_hash, leaf_hashes, root, root_and_paths, root_from_inclusion
 from gateway.crypto.twins import KnownNames, are_digests, twin
@@ -91,8 +91,8 @@ def open_acknowledgements(raw: bytes, directory: Directory, network: str, at_ms:
     tree_root, paths = root_and_paths(leaves)
     if batch.size != len(leaves) or batch.root != encode_base64url(tree_root):
         raise SignatureError("the signed root is not the one of these items")
-    items = [_item(raw, listed, network) for raw in signed.items]
-    digests = [decode_digest(item.header_sha256) for item in items]
+    items = _items(signed.items, listed, network)
+    digests = decode_digests([item.header_sha256 for item in items])
     evidence = [
         canonical.pack(AcknowledgementEvidence(signed.h, signed.s, raw, index, path))
         for index, (raw, path) in enumerate(zip(signed.items, paths, strict=True))
@@ -124,7 +124,7 @@ def verify_evidence(raw: bytes, directory: Directory, network: str) -> Acknowled
     tree_root = root_from_inclusion(leaf_hash(evidence.item), evidence.i, batch.size, evidence.p)
     if batch.root != encode_base64url(tree_root):
         raise SignatureError("the signed root is not the one of this item")
-    return _item(evidence.item, listed, network)
+    return _items((evidence.item,), listed, network)[0]
 
 
 def _listed(signature: Signature, directory: Directory) -> ListedKey:
@@ -145,13 +145,17 @@ def _verify(h: bytes, signature: Signature, listed: ListedKey, network: str) -> 
     return batch
 
 
-def _item(raw: bytes, listed: ListedKey, network: str) -> AcknowledgementItem:
-    item = canonical.decode(raw, _TWIN)
-    if item.originator not in _AUTHORITIES or not are_digests((item.header_sha256, item.salt)):
-        item = canonical.decode(raw, AcknowledgementItem)
-        _AUTHORITIES.learn((item.originator,))
-    if item.network != network:
-        raise FormatError("an acknowledgement names another network")
-    if item.recipient != listed.authority.id:
-        raise SignatureError("an acknowledgement speaks for another recipient than its key's")
-    return item
+def _items(raws: Sequence[bytes], listed: ListedKey, network: str) -> list[AcknowledgementItem]:
+    items = canonical.decode_all(raws, _TWIN)
+    originators = {item.originator for item in items}
+    digests = [digest for item in items for digest in (item.header_sha256, item.salt)]
+    if not (_AUTHORITIES.issuperset(originators) and are_digests(digests)):
+        # A name is new, or one breaks its pattern, which is named then.
+        items = canonical.decode_all(raws, AcknowledgementItem)
+        _AUTHORITIES.learn(originators)
+    for item in items:
+        if item.network != network:
+            raise FormatError("an acknowledgement names another network")
+        if item.recipient != listed.authority.id:
+            raise SignatureError("an acknowledgement speaks for another recipient than its key's")
+    return items

@@ -45,14 +45,25 @@ def decode(raw: bytes, type_: type[T]) -> T:
     Raises:
         FormatError: `raw` is not of the schema, or is not the one spelling of what it says.
     """
+    return decode_all((raw,), type_)[0]
+
+
+def decode_all(raws: Sequence[bytes], type_: type[T]) -> list[T]:
+    """Return the `type_` in each of `raws`.
+
+    Raises:
+        FormatError: as `decode`, for the first of them that is at fault.
+    """
     decoder: Reader[T] = _DECODERS.get(type_) or _DECODERS.setdefault(type_, msgspec.json.Decoder(type_))
+    encode_value = _ENCODER.encode
     try:
-        value = decoder.decode(raw)
+        values = [decoder.decode(raw) for raw in raws]
     except _MALFORMED as error:
         raise FormatError(_explain(error)) from None
-    if _ENCODER.encode(value) != raw:
-        raise FormatError("json is not canonical: another spelling of the same object")
-    return value
+    for raw, value in zip(raws, values, strict=True):
+        if encode_value(value) != raw:
+            raise FormatError("json is not canonical: another spelling of the same object")
+    return values
 
 
 def decode_with(decoder: Reader[T], raw: bytes) -> T:

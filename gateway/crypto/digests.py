@@ -82,9 +82,19 @@ def encode_base64url(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).translate(_STANDARD_TO_URL, b"=").decode("ascii")
 
 
-def decode_digest(text: str) -> bytes:
-    """Return the 32 bytes of a digest whose spelling has been checked."""
-    return binascii.a2b_base64(text.encode("ascii").translate(_URL_TO_STANDARD) + b"=")
+def encode_digests(digests: Sequence[bytes]) -> list[str]:
+    """Return the spelling of every digest, as `encode_base64url` gives it."""
+    # With one byte more each, 33 bytes are 44 characters, and the last one says nothing.
+    joined = b"".join([digest + b"\x00" for digest in digests])
+    text = binascii.b2a_base64(joined, newline=False).translate(_STANDARD_TO_URL).decode("ascii")
+    return [text[at : at + 43] for at in range(0, len(text), 44)]
+
+
+def decode_digests(texts: Sequence[str]) -> list[bytes]:
+    """Return the 32 bytes of every digest; their spelling has been checked."""
+    joined = "A".join([*texts, ""]).encode("ascii").translate(_URL_TO_STANDARD)
+    data = binascii.a2b_base64(joined)
+    return [data[at : at + 32] for at in range(0, len(data), 33)]
 
 
 def decode_base64url(text: str) -> bytes:

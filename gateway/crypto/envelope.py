@@ -14,11 +14,12 @@ from gateway.crypto import canonical
 from gateway.crypto.batch import VerifiedRoots, verify_batch
 from gateway.crypto.digests import (
     encode_base64url,
+    encode_digests,
     pae,
     payload_type,
     signatures_digest,
 )
-from gateway.crypto.header import decode_header
+from gateway.crypto.header import decode_headers
 from gateway.crypto.keys import verify
 from gateway.crypto.wraps import PUBLIC_KEY_BYTES, WRAP_BYTES
 from gateway.domain.directory import Authority, Directory, ListedKey
@@ -109,8 +110,10 @@ def authenticate(
     messages = verify_headers(envelopes, signers, network, roots, raws)
     for message in messages:
         _check_times(message.header, at_ms)
+    bound: list[tuple[int, Recipient, Wrap]] = []
     for message in messages:
-        _check_wraps(message.header, message.envelope.r, directory, at_ms)
+        bound += _bound_wraps(message.header, message.envelope.r, directory, at_ms)
+    check_wraps(bound)
     return messages
 
 
@@ -150,15 +153,15 @@ def verify_headers(
     for envelope, keys in zip(envelopes, signers, strict=True):
         for listed, signature in zip(keys, envelope.s, strict=True):
             _verify_one(envelope.h, signature, listed, network, roots)
-    headers = [decode_header(envelope.h) for envelope in envelopes]
+    headers = decode_headers([envelope.h for envelope in envelopes])
     for header, keys in zip(headers, signers, strict=True):
         if header.network != network:
             raise FormatError("header names another network")
         _check_signers(header, keys)
     sha256 = hashlib.sha256
-    bodies = [sha256(envelope.c).digest() for envelope in envelopes]
-    for header, envelope, digest in zip(headers, envelopes, bodies, strict=True):
-        if header.body.length != len(envelope.c) or header.body.sha256 != encode_base64url(digest):
+    bodies = encode_digests([sha256(envelope.c).digest() for envelope in envelopes])
+    for header, envelope, spelt in zip(headers, envelopes, bodies, strict=True):
+        if header.body.length != len(envelope.c) or header.body.sha256 != spelt:
             raise FormatError("body is not the one that the header names")
     digests = [sha256(envelope.h).digest() for envelope in envelopes]
     signed = [signatures_digest(envelope.s) for envelope in envelopes]
@@ -198,23 +201,31 @@ def _check_times(header: Header, at_ms: int) -> None:
         raise FormatError("the message has expired: `expires_at_ms` is past")
 
 
-def _check_wraps(header: Header, wraps: Sequence[Wrap], directory: Directory, at_ms: int) -> None:
-    if len(wraps) != len(header.recipients):
+def _bound_wraps(
+    header: Header, wraps: Sequence[Wrap], directory: Directory, at_ms: int
+) -> list[tuple[int, Recipient, Wrap]]:
+    """The wraps of a message with suite and recipient; each is made to a key that may be used."""
+    recipients, suite, keys = header.recipients, header.suite, directory.keys
+    if len(wraps) != len(recipients):
         raise FormatError("there are not as many wraps as recipients")
-    suite, keys = header.suite, directory.keys
-    _check_suite(suite, directory.authorities[header.originator], "originator")
-    for recipient, wrap in zip(header.recipients, wraps, strict=True):
+    originator = directory.authorities[header.originator]
+    if suite < originator.suite_min:
+        raise _weak_suite(suite, originator, "originator")
+    bound: list[tuple[int, Recipient, Wrap]] = []
+    for recipient, wrap in zip(recipients, wraps, strict=True):
         listed = keys.get(wrap.k)
         if listed is None or listed.entry.kid != recipient.key or listed.authority.id != recipient.authority:
             raise _no_such_key(recipient, directory)
-        _check_suite(suite, listed.authority, "recipient")
+        if suite < listed.authority.suite_min:
+            raise _weak_suite(suite, listed.authority, "recipient")
         if (
             listed.entry.role != "wrap"
             or len(listed.public) != PUBLIC_KEY_BYTES[suite]
             or not directory.accepts_key(listed, at_ms)
         ):
             raise _unfit_key(suite, recipient, listed, directory)
-        check_wrap(suite, recipient, wrap)
+        bound.append((suite, recipient, wrap))
+    return bound
 
 
 def _no_such_key(recipient: Recipient, directory: Directory) -> FormatError:
@@ -225,9 +236,8 @@ def _no_such_key(recipient: Recipient, directory: Directory) -> FormatError:
     return FormatError(f"{what}, or its wrap is made to another")
 
 
-def _check_suite(suite: int, authority: Authority, what: str) -> None:
-    if suite < authority.suite_min:
-        raise FormatError(f"suite {suite} is below the minimum {authority.suite_min} of {what} `{authority.id}`")
+def _weak_suite(suite: int, authority: Authority, what: str) -> FormatError:
+    return FormatError(f"suite {suite} is below the minimum {authority.suite_min} of {what} `{authority.id}`")
 
 
 def _unfit_key(suite: int, recipient: Recipient, listed: ListedKey, directory: Directory) -> FormatError:
@@ -236,16 +246,21 @@ def _unfit_key(suite: int, recipient: Recipient, listed: ListedKey, directory: D
     return FormatError(f"key `{recipient.key}` of recipient `{recipient.authority}` is {why}")
 
 
-def check_wrap(suite: int, recipient: Recipient, wrap: Wrap) -> None:
-    """Return if `wrap` is the one that the header binds for `recipient`; whose key it is made to is not looked at.
+def check_wraps(bound: Sequence[tuple[int, Recipient, Wrap]]) -> None:
+    """Return if every wrap is the one that the header binds for its recipient, by suite.
+
+    Whose key it is made to is not looked at.
 
     Raises:
         FormatError: another length or digest.
     """
-    if len(wrap.w) != WRAP_BYTES[suite]:
-        raise FormatError(f"the wrap for `{recipient.authority}` is not {WRAP_BYTES[suite]} bytes (suite {suite})")
-    if recipient.wrap_sha256 != encode_base64url(hashlib.sha256(wrap.w).digest()):
-        raise FormatError(f"the wrap for `{recipient.authority}` is not the one that the header names")
+    sha256 = hashlib.sha256
+    digests = encode_digests([sha256(wrap.w).digest() for _, _, wrap in bound])
+    for (suite, recipient, wrap), digest in zip(bound, digests, strict=True):
+        if len(wrap.w) != WRAP_BYTES[suite]:
+            raise FormatError(f"the wrap for `{recipient.authority}` is not {WRAP_BYTES[suite]} bytes (suite {suite})")
+        if recipient.wrap_sha256 != digest:
+            raise FormatError(f"the wrap for `{recipient.authority}` is not the one that the header names")
 
 
 def prune(raw: bytes, position: int) -> bytes:

@@ -4,17 +4,19 @@ A header has some twenty names with a pattern, and nearly all of them come again
 a twin without them (`crypto.twins`); only a header with a new name is read again with every pattern.
 """
 
+from collections.abc import Sequence
+
 from gateway.crypto import canonical
-from gateway.crypto.twins import KnownNames, are_digests, twin
+from gateway.crypto.twins import KnownNames, are_digests, are_message_ids, twin
 from gateway.domain.errors import FormatError
 from gateway.domain.message import LIFETIME_MS_MAX, Header
-from gateway.domain.names import AuthorityId, Code, Digest, KeyId, MediaType
+from gateway.domain.names import AuthorityId, Code, Digest, KeyId, MediaType, MessageId
 
 _SORTED = ("purposes", "subjects", "sources", "consents", "conditions", "label.handling", "label.special_categories")
 
 # Names that come again and again.
 REPEATING = (Code, AuthorityId, KeyId, MediaType)
-_TWIN = twin(Header, (*REPEATING, Digest))
+_TWIN = twin(Header, (*REPEATING, Digest, MessageId))
 _CODES, _AUTHORITIES, _KIDS, _MEDIA = KnownNames(), KnownNames(), KnownNames(), KnownNames()
 
 
@@ -24,60 +26,72 @@ def decode_header(raw: bytes) -> Header:
     Raises:
         FormatError: no header, not its one spelling, or its fields contradict one another.
     """
-    header = canonical.decode(raw, _TWIN)
-    codes, authorities, kids, media = _repeating(header)
+    return decode_headers((raw,))[0]
+
+
+def decode_headers(raws: Sequence[bytes]) -> list[Header]:
+    """Return the header in each of `raws`.
+
+    Raises:
+        FormatError: as `decode_header`, if one of them is at fault.
+    """
+    headers = canonical.decode_all(raws, _TWIN)
+    codes, authorities, kids, media = _repeating(headers)
     known = (
         _CODES.issuperset(codes)
         and _AUTHORITIES.issuperset(authorities)
         and _KIDS.issuperset(kids)
-        and media in _MEDIA
-        and are_digests(_digests(header))
+        and _MEDIA.issuperset(media)
+        and are_digests(_digests(headers))
+        and are_message_ids([header.id for header in headers])
     )
     if not known:
         # One of them is new, or breaks its pattern, which is named then.
-        header = canonical.decode(raw, Header)
+        headers = canonical.decode_all(raws, Header)
         _CODES.learn(codes)
         _AUTHORITIES.learn(authorities)
         _KIDS.learn(kids)
-        _MEDIA.learn((media,))
-    check_header(header)
-    return header
+        _MEDIA.learn(media)
+    for header in headers:
+        check_header(header)
+    return headers
 
 
-def _digests(header: Header) -> list[str]:
-    """Return every digest of `header`."""
-    digests = [header.key_commitment, header.body.sha256, *[recipient.wrap_sha256 for recipient in header.recipients]]
-    if header.sources or header.consents:
-        digests += (*header.sources, *header.consents)
-    if header.case is not None:
-        digests.append(header.case)
-    if header.in_reply_to is not None:
-        digests.append(header.in_reply_to)
+def _digests(headers: Sequence[Header]) -> list[str]:
+    """Return every digest of `headers`."""
+    digests: list[str] = []
+    for header in headers:
+        digests += (header.key_commitment, header.body.sha256)
+        digests += [recipient.wrap_sha256 for recipient in header.recipients]
+        if header.sources or header.consents:
+            digests += (*header.sources, *header.consents)
+        if header.case is not None:
+            digests.append(header.case)
+        if header.in_reply_to is not None:
+            digests.append(header.in_reply_to)
     return digests
 
 
-def _repeating(header: Header) -> tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], str]:
-    """Return every name of `header` that `_TWIN` reads without its pattern, by pattern."""
-    label, form = header.label, header.form
-    codes = (
-        header.network,
-        header.kind,
-        header.agreement,
-        *header.purposes,
-        *header.subjects,
-        *header.conditions,
-        *label.handling,
-        *label.special_categories,
-        label.necessity,
-        header.database,
-        header.language,
-        header.body.schema,
-        *form,
-        *[value for value in form.values() if isinstance(value, str)],
-    )
-    authorities = (header.originator, *[recipient.authority for recipient in header.recipients])
-    kids = (*header.signers, *[recipient.key for recipient in header.recipients])
-    return codes, authorities, kids, header.body.media_type
+def _repeating(headers: Sequence[Header]) -> tuple[list[str | None], list[str], list[str], list[str]]:
+    """Return every name of `headers` that `_TWIN` reads without its pattern, by pattern."""
+    codes: list[str | None] = []
+    authorities: list[str] = []
+    kids: list[str] = []
+    media: list[str] = []
+    for header in headers:
+        label, body, form = header.label, header.body, header.form
+        codes += (header.network, header.kind, header.agreement, *header.purposes, *header.subjects)
+        codes += (header.database, header.language, body.schema, label.necessity)
+        codes += (*header.conditions, *label.handling, *label.special_categories)
+        if form:
+            codes += (*form, *[value for value in form.values() if isinstance(value, str)])
+        authorities.append(header.originator)
+        kids += header.signers
+        media.append(body.media_type)
+        for recipient in header.recipients:
+            authorities.append(recipient.authority)
+            kids.append(recipient.key)
+    return codes, authorities, kids, media
 
 
 def check_header(header: Header) -> None:
@@ -97,7 +111,7 @@ def check_header(header: Header) -> None:
         label.special_categories,
     )
     for place, values in enumerate(lists):
-        if values and not canonical.in_order(values):
+        if len(values) > 1 and not canonical.in_order(values):
             raise FormatError(f"`{_SORTED[place]}` is not strictly increasing")
     recipients = header.recipients
     if len(recipients) > 1 and len({recipient.authority for recipient in recipients}) != len(recipients):

@@ -22,6 +22,7 @@ NAMES_MAX = 65_536
 
 # Base64url, and what the last of 43 characters may be: one that carries no stray bits.
 _ALPHABET, _LAST = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", b"AEIMQUYcgkosw048"
+_HEXADECIMAL = b"0123456789abcdef"
 
 
 class KnownNames(set[str | None]):
@@ -48,6 +49,21 @@ def are_digests(texts: Sequence[str]) -> bool:
         and joined[43::44] == dots
         and joined.translate(None, _ALPHABET) == dots
         and not joined[42::44].translate(None, _LAST)
+    )
+
+
+def are_message_ids(texts: Sequence[str]) -> bool:
+    """Tell whether every one of `texts` is a message id, as the pattern of `MessageId` has it."""
+    joined, count = ".".join(texts).encode(), len(texts)
+    dashes = b"-" * count
+    return (
+        len(joined) == 37 * count - 1
+        # Nothing but hexadecimal digits, four dashes in each and dots between them; then, where those stand.
+        and joined.translate(None, _HEXADECIMAL) == (b"----." * count)[:-1]
+        and joined[36::37] == b"." * (count - 1)
+        and all(joined[place::37] == dashes for place in (8, 13, 18, 23))
+        and joined[14::37] == b"7" * count
+        and not joined[19::37].translate(None, b"89ab")
     )
 
 

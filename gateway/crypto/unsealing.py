@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gateway.crypto import content
 from gateway.crypto.batch import VerifiedRoots
 from gateway.crypto.digests import decode_base64url, encode_base64url
-from gateway.crypto.envelope import check_wrap, decode_envelope, listed_signers, verify_headers
+from gateway.crypto.envelope import check_wraps, decode_envelope, listed_signers, verify_headers
 from gateway.crypto.keys import SecretKey
 from gateway.crypto.padding import unpad
 from gateway.crypto.wraps import SUITE_OF_PUBLIC_BYTES, unwrap
@@ -87,7 +87,7 @@ def _own_wrap(message: AuthenticMessage, authority: str) -> Wrap:
             kid = decode_base64url(recipient.key)
             for wrap in message.envelope.r:
                 if wrap.k == kid:
-                    check_wrap(message.header.suite, recipient, wrap)
+                    check_wraps(((message.header.suite, recipient, wrap),))
                     return wrap
             raise FormatError(f"the envelope holds no wrap for `{authority}`")
     raise FormatError(f"`{authority}` is no recipient of this message")

@@ -4,11 +4,14 @@ The header is not. A thousand messages wait for one commit, and whatever they ho
 when it is needed next.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
+from gateway.crypto.digests import encode_digests
 from gateway.domain.message import URGENCIES, AuthenticMessage, Header
-from gateway.store.effects import affected
+from gateway.store.effects import KINDS, affected
 
 URGENCY = {urgency: position for position, urgency in enumerate(URGENCIES)}
 
@@ -18,8 +21,9 @@ _pack = msgspec.msgpack.Encoder().encode
 class KeptMessage(Struct, frozen=True):
     """An authentic message, as a store needs it.
 
-    `raw` is the envelope; `signatures` its signatures (MessagePack); `id` 16 bytes, in the order of time (S-12);
-    `urgency` 0 goes first; `affected` are the H(h) of the messages that this one, by its kind, has an effect on.
+    `raw` is the envelope; `signatures` its signatures (MessagePack); `object_sha256`, which is H(h), and
+    `signatures_sha256` are as records spell them; `id` 16 bytes, in the order of time (S-12); `urgency` 0 goes first;
+    `affected` are the H(h) of the messages that this one, by its kind, has an effect on.
     """
 
     raw: bytes
@@ -27,7 +31,8 @@ class KeptMessage(Struct, frozen=True):
     ciphertext_bytes: int
     signatures: bytes
     header_sha256: bytes
-    signatures_sha256: bytes
+    object_sha256: str
+    signatures_sha256: str
     originator: str
     id: bytes
     recipients: tuple[str, ...]
@@ -55,25 +60,32 @@ class KeptMessage(Struct, frozen=True):
         return memoryview(self.raw)[len(self.raw) - self.ciphertext_bytes :]
 
 
-def keep(message: AuthenticMessage) -> KeptMessage:
-    """Return what is kept of `message`."""
-    header, envelope = message.header, message.envelope
-    recipients = tuple([recipient.authority for recipient in header.recipients])
-    return KeptMessage(
-        message.raw,
-        len(envelope.h),
-        len(envelope.c),
-        _pack(envelope.s),
-        message.header_sha256,
-        message.signatures_sha256,
-        header.originator,
-        id_bytes(header.id),
-        recipients,
-        URGENCY[header.urgency],
-        expiry(header),
-        header.kind,
-        affected(header),
-    )
+def keep(messages: Sequence[AuthenticMessage]) -> list[KeptMessage]:
+    """Return what is kept of each of `messages`."""
+    headers = [message.header for message in messages]
+    objects = encode_digests([message.header_sha256 for message in messages])
+    signatures = encode_digests([message.signatures_sha256 for message in messages])
+    return [
+        KeptMessage(
+            message.raw,
+            len(message.envelope.h),
+            len(message.envelope.c),
+            _pack(message.envelope.s),
+            message.header_sha256,
+            object_sha256,
+            signatures_sha256,
+            header.originator,
+            id_bytes(header.id),
+            tuple([recipient.authority for recipient in header.recipients]),
+            URGENCY[header.urgency],
+            expiry(header),
+            header.kind,
+            affected(header) if header.kind in KINDS else (),
+        )
+        for message, header, object_sha256, signatures_sha256 in zip(
+            messages, headers, objects, signatures, strict=True
+        )
+    ]
 
 
 def id_bytes(message_id: str) -> bytes:

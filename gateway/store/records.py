@@ -44,21 +44,20 @@ class Recorder:
         self,
         object_type: ObjectType,
         object_sha256: str,
-        signatures_sha256: bytes,
+        signatures_sha256: str,
         decision: Decision,
         at_ms: int,
         consents: tuple[ConsentUse, ...] = (),
     ) -> bytes:
-        """Return the record of a submission that was permitted or refused; `object_sha256` is base64url."""
-        signed = encode_base64url(signatures_sha256)
+        """Return the record of a submission that was permitted or refused; digests are base64url."""
         if decision.reasons or decision.flags or consents or object_type != "header":
-            return self._judged(object_type, object_sha256, signed, decision, at_ms, consents)
+            return self._judged(object_type, object_sha256, signatures_sha256, decision, at_ms, consents)
         # Of a plainly permitted message nothing changes but time and two digests; the rest is spelt once an edition.
         if decision.edition is not self._edition or decision.law_sha256 != self._law_sha256:
             self._edition, self._law_sha256 = decision.edition, decision.law_sha256
             self._spelling = _spelling(self._judged("header", _OBJECT, _SIGNED, decision, _AT_MS, ()))
         begin, before_object, before_signed, end = self._spelling
-        return f"{begin}{at_ms}{before_object}{object_sha256}{before_signed}{signed}{end}".encode("ascii")
+        return f"{begin}{at_ms}{before_object}{object_sha256}{before_signed}{signatures_sha256}{end}".encode("ascii")
 
     def _judged(
         self,

@@ -74,7 +74,7 @@ class Admission:
             for message, known in zip(messages, facts, strict=True)
         ]
         works: list[AdmitMessage] = []
-        for message, known, decision in zip(messages, facts, decisions, strict=True):
+        for message, kept, known, decision in zip(messages, keep(messages), facts, decisions, strict=True):
             header = message.header
             consents: tuple[ConsentUse, ...] = ()
             otherwise: Decision | None = None
@@ -82,7 +82,7 @@ class Admission:
                 consents = tuple(ConsentUse(digest, uses) for digest, uses in judge.consent_uses(header, known))
                 otherwise = judge.withdrawn(header.agreement)
             ticket = Ticket(session, first + len(works), route(header) if decision.permitted else None)
-            reused, kept = judge.reused(header.agreement), keep(message)
+            reused = judge.reused(header.agreement)
             works.append(AdmitMessage(kept, peer.authority, decision, at_ms, consents, otherwise, reused, ticket))
         return works
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.crypto.canonical import decode, encode
-from gateway.crypto.digests import encode_base64url
-from gateway.crypto.twins import NAMES_MAX, KnownNames, are_digests, twin
-from gateway.domain.names import Digest
+from gateway.crypto.digests import decode_digests, encode_base64url, encode_digests
+from gateway.crypto.twins import NAMES_MAX, KnownNames, are_digests, are_message_ids, twin
+from gateway.domain.names import Digest, MessageId
 from gateway.domain.statement import AcknowledgementItem
 
 PATTERN = re.compile(get_args(Digest)[1].pattern)
@@ -21,6 +21,16 @@ NEARLY = st.one_of(
         lambda each: each[0][: each[1]] + each[2] + each[0][each[1] + 1 :]
     ),
     st.text(alphabet="AB.-_+", max_size=90),
+)
+ID_PATTERN = re.compile(get_args(MessageId)[1].pattern)
+IDS = st.uuids(version=4).map(lambda each: f"{str(each)[:14]}7{str(each)[15:]}")
+NEARLY_IDS = st.one_of(
+    IDS,
+    st.tuples(IDS, st.integers(0, 36), st.sampled_from(["", "a", "-", ".", "g", "A", "é", "\n", "--", "7"])).map(
+        lambda each: each[0][: each[1]] + each[2] + each[0][each[1] + 1 :]
+    ),
+    st.uuids().map(str),
+    st.text(alphabet="a7-.", max_size=74),
 )
 
 
@@ -59,3 +69,18 @@ def test_known_names_are_bounded() -> None:
     assert "cz-police" in names
     assert None in names
     assert "1" not in names
+
+
+@given(st.lists(NEARLY_IDS, min_size=1, max_size=5))
+def test_message_ids_are_checked_together_as_the_pattern_checks_each(texts: list[str]) -> None:
+    """S-12: no spelling of an id passes that the pattern refuses, wherever it stands and whatever stands beside it."""
+    assert are_message_ids(texts) == all(ID_PATTERN.match(text) for text in texts)
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=5))
+def test_digests_are_spelt_and_read_together_as_one_by_one(digests: list[bytes]) -> None:
+    """Many digests at once have the spelling that each has alone, and come back from it."""
+    spelt = [encode_base64url(digest) for digest in digests]
+
+    assert encode_digests(digests) == spelt
+    assert decode_digests(spelt) == digests

@@ -109,7 +109,7 @@ def _admission(message: AuthenticMessage, refused: bool) -> AdmitMessage:
     permission = Decision("cz-kz", (), (), edition, LAW_SHA256)
     refusal = Decision("cz-kz", (WHY,), (), edition, LAW_SHA256)
     return AdmitMessage(
-        message=keep(message),
+        message=keep((message,))[0],
         against=message.header.originator,
         decision=refusal if refused else permission,
         at_ms=AT_MS,

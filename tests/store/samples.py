@@ -148,7 +148,7 @@ def admit(
 ) -> AdmitMessage:
     """Admission of a message that was permitted, or refused for `codes`."""
     return AdmitMessage(
-        message=keep(of),
+        message=keep((of,))[0],
         against=against or of.header.originator,
         decision=decision(*codes),
         at_ms=at_ms,

@@ -44,7 +44,7 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
     permitted = not decision.reasons
     at_ms = batch.recorded_at(work.at_ms)
     digest, header = message.header_sha256, bytes(message.header)
-    record = batch.recorder.judged("header", encode_base64url(digest), message.signatures_sha256, decision, at_ms, uses)
+    record = batch.recorder.judged("header", message.object_sha256, message.signatures_sha256, decision, at_ms, uses)
     place = batch.append(record, header, message.signatures)
     batch.seen.messages[identity] = Known(place, digest, permitted, at_ms)
     add(batch.rows.messages, *identity, place[1], digest, permitted, at_ms)
@@ -84,7 +84,7 @@ def _book(batch: Batch, uses: tuple[ConsentUse, ...]) -> bool:
 
 
 def _aside_message(batch: Batch, against: str, message: KeptMessage, decision: Decision, at_ms: int) -> Result:
-    digests = (message.header_sha256, message.signatures_sha256)
+    digests = (message.header_sha256, message.object_sha256, message.signatures_sha256)
     return _aside(batch, against, "header", digests, decision, at_ms, (bytes(message.header), message.signatures))
 
 
@@ -92,7 +92,7 @@ def _aside(
     batch: Batch,
     against: str,
     object_type: ObjectType,
-    digests: tuple[bytes, bytes],
+    digests: tuple[bytes, str, str],
     decision: Decision,
     at_ms: int,
     content: tuple[bytes, bytes | None],
@@ -103,7 +103,7 @@ def _aside(
     if known is not None:
         return _again(known)
     at_ms = batch.recorded_at(at_ms)
-    record = batch.recorder.judged(object_type, encode_base64url(digests[0]), digests[1], decision, at_ms)
+    record = batch.recorder.judged(object_type, *digests[1:], decision, at_ms)
     place = batch.append(record, *content)
     batch.seen.asides[key] = Known(place, digests[0], False, at_ms)
     batch.rows.asides.append({"against": against, "sha256": digests[0].hex(), "leaf": place[1], "at_ms": at_ms})
@@ -113,7 +113,11 @@ def _aside(
 def admit_statement(batch: Batch, work: AdmitStatement) -> Result:
     """Record a judged statement; a consent or revocation that was permitted works from here on."""
     statement, decision = work.statement, work.decision
-    digests = (statement.sha256, statement.signatures_sha256)
+    digests = (
+        statement.sha256,
+        encode_base64url(statement.sha256),
+        encode_base64url(statement.signatures_sha256),
+    )
     object_type = statement_type(work)
     if work.against != statement.authority:
         decision = with_peer(decision, work.against)
@@ -124,7 +128,7 @@ def admit_statement(batch: Batch, work: AdmitStatement) -> Result:
         return _again(known)
     at_ms = batch.recorded_at(work.at_ms)
     permitted = not decision.reasons
-    record = batch.recorder.judged(object_type, encode_base64url(digests[0]), digests[1], decision, at_ms)
+    record = batch.recorder.judged(object_type, *digests[1:], decision, at_ms)
     place = batch.append(record, statement.raw)
     batch.seen.statements[key] = Known(place, statement.sha256, permitted, at_ms)
     row = {"authority": key[0], "sha256": key[1].hex(), "leaf": place[1], "permitted": permitted, "at_ms": at_ms}

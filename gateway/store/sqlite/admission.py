@@ -47,7 +47,7 @@ def admit_message(batch: Batch, work: AdmitMessage) -> Result:
     known = None if batch.memory.is_above(*identity) else _holder(batch, identity)
     if known is None:
         return _admit(batch, work, identity)
-    if known.object_sha256 == encode_base64url(message.header_sha256):
+    if known.object_sha256 == message.object_sha256:
         return _again(known)
     return _aside_message(batch, work.against, message, work.reused, work.at_ms)
 
@@ -78,8 +78,7 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
     permitted = not decision.reasons
     at_ms = batch.recorded_at(work.at_ms)
     digest = message.header_sha256
-    object_sha256 = encode_base64url(digest)
-    record = batch.recorder.judged("header", object_sha256, message.signatures_sha256, decision, at_ms, uses)
+    record = batch.recorder.judged("header", message.object_sha256, message.signatures_sha256, decision, at_ms, uses)
     leaf = batch.append(record, message.header, message.signatures)
     batch.messages.append((identity[0], blob(identity[1]), leaf))
     batch.digests.append((leaf // EPOCH_LEAVES, prefix_of(digest), leaf))
@@ -122,7 +121,7 @@ def _book(batch: Batch, uses: tuple[ConsentUse, ...]) -> bool:
 
 
 def _aside_message(batch: Batch, against: str, message: KeptMessage, decision: Decision, at_ms: int) -> Result:
-    digests = (message.header_sha256, message.signatures_sha256)
+    digests = (message.header_sha256, message.object_sha256, message.signatures_sha256)
     return _aside(batch, against, "header", digests, decision, at_ms, (message.header, message.signatures))
 
 
@@ -130,7 +129,7 @@ def _aside(
     batch: Batch,
     against: str,
     object_type: ObjectType,
-    digests: tuple[bytes, bytes],
+    digests: tuple[bytes, str, str],
     decision: Decision,
     at_ms: int,
     content: tuple[Buffer, bytes | None],
@@ -141,7 +140,7 @@ def _aside(
     if known is not None:
         return _again(known)
     at_ms = batch.recorded_at(at_ms)
-    record = batch.recorder.judged(object_type, encode_base64url(digests[0]), digests[1], decision, at_ms)
+    record = batch.recorder.judged(object_type, *digests[1:], decision, at_ms)
     leaf = batch.append(record, *content)
     batch.connection.execute(NEW_ASIDE, (against, digests[0], leaf))
     return Result(leaf, permitted=False, duplicate=False, at_ms=at_ms)
@@ -150,7 +149,11 @@ def _aside(
 def admit_statement(batch: Batch, work: AdmitStatement) -> Result:
     """Record a judged statement; a consent or revocation that was permitted works from here on."""
     statement, decision = work.statement, work.decision
-    digests = (statement.sha256, statement.signatures_sha256)
+    digests = (
+        statement.sha256,
+        encode_base64url(statement.sha256),
+        encode_base64url(statement.signatures_sha256),
+    )
     object_type = statement_type(work)
     if work.against != statement.authority:
         decision = with_peer(decision, work.against)
@@ -162,7 +165,7 @@ def admit_statement(batch: Batch, work: AdmitStatement) -> Result:
         return _again(known)
     at_ms = batch.recorded_at(work.at_ms)
     permitted = not decision.reasons
-    record = batch.recorder.judged(object_type, encode_base64url(digests[0]), digests[1], decision, at_ms)
+    record = batch.recorder.judged(object_type, *digests[1:], decision, at_ms)
     leaf = batch.append(record, statement.raw)
     batch.connection.execute(NEW_STATEMENT, (*identity, leaf))
     if permitted:
