@@ -20,7 +20,7 @@ from gateway.app.broker import broker_rank, make_link, require_files
 from gateway.app.clock import monotonic_ms, wall_ms
 from gateway.app.directory import read_law_folder
 from gateway.app.fitness import check_law, check_listed, read_checkpoint_key
-from gateway.app.memory import keep_freed
+from gateway.app.libraries import keep_freed, without_locks
 from gateway.app.notify import notify, watchdog_s
 from gateway.app.observing import (
     keep_comparing,
@@ -97,6 +97,7 @@ class GatewayProcess:
         self._tell_refusals()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         keep_freed()
+        without_locks()
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
         self._opened = await wait_for_store(self._settings, self._key, f"accord/{self._version}", loop, self._fail)
