@@ -6,13 +6,14 @@ checkpoint, and compares the object with the one it sent.
 """
 
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
 from gateway.crypto import canonical
 from gateway.crypto.checkpoint import decode_base64, verify_checkpoint
-from gateway.crypto.digests import encode_base64url, sha256, tag
-from gateway.crypto.merkle import HASH_BYTES, leaf_hash, root_from_inclusion
+from gateway.crypto.digests import encode_base64url, tag
+from gateway.crypto.merkle import HASH_BYTES, leaf_hashes, root_from_inclusion
 from gateway.domain.decision import Reason
 from gateway.domain.errors import FormatError, TrustError
 from gateway.domain.receipt import Receipt, Record
@@ -30,12 +31,17 @@ _RECORD_TAG = tag("record")
 
 def leaf_data(salt: bytes, record_bytes: bytes) -> bytes:
     """Return what the ledger hashes for a record: a commitment that its 32-byte `salt` hides."""
-    return _LEAF_TAG + sha256(_RECORD_TAG + salt + record_bytes)
+    return _LEAF_TAG + hashlib.sha256(_RECORD_TAG + salt + record_bytes).digest()
 
 
 def receipt_leaf(salt: bytes, record_bytes: bytes) -> bytes:
     """Return the hash of the leaf for a record."""
-    return leaf_hash(leaf_data(salt, record_bytes))
+    return receipt_leaves(((salt, record_bytes),))[0]
+
+
+def receipt_leaves(lines: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """Return the hash of the leaf for each salt and record."""
+    return leaf_hashes([leaf_data(salt, record_bytes) for salt, record_bytes in lines])
 
 
 def encode_receipt(

@@ -212,6 +212,10 @@ class Store(Protocol):
         """Queue one item for the next commit."""
         ...
 
+    def put_all(self, works: Sequence[Work]) -> bool:
+        """Queue items in their order, as `put` does; False, and none is taken, where they must be put one by one."""
+        ...
+
     def on_committed(self, report: Callable[[Sequence[tuple[Work, Committed]]], None]) -> None:
         """Have `report` called on the event loop, once a batch, in the order of `put`."""
         ...

@@ -47,17 +47,14 @@ class KeptMessage(Struct, frozen=True):
         start = _HEADER_AT + _length_bytes(self.header_bytes)
         return memoryview(self.raw)[start : start + self.header_bytes]
 
-    @property
-    def wraps(self) -> memoryview:
-        """The wraps of all recipients (MessagePack), where they lie in `raw`."""
-        before = _HEADER_AT + _length_bytes(self.header_bytes) + self.header_bytes + len(self.signatures)
-        after = _KEY_BYTES + _length_bytes(self.ciphertext_bytes) + self.ciphertext_bytes
-        return memoryview(self.raw)[before + 2 * _KEY_BYTES : len(self.raw) - after]
-
-    @property
-    def ciphertext(self) -> memoryview:
-        """The ciphertext, where it lies in `raw`."""
-        return memoryview(self.raw)[len(self.raw) - self.ciphertext_bytes :]
+    def body(self) -> tuple[memoryview, memoryview]:
+        """Return the ciphertext and the wraps of all recipients (MessagePack), where they lie in `raw`."""
+        view, ciphertext_bytes = memoryview(self.raw), self.ciphertext_bytes
+        end = len(view) - ciphertext_bytes
+        # Before the wraps: header and signatures, each behind its key, and their own key.
+        start = _HEADER_AT + _length_bytes(self.header_bytes) + self.header_bytes + _KEY_BYTES + len(self.signatures)
+        wraps = view[start + _KEY_BYTES : end - _length_bytes(ciphertext_bytes) - _KEY_BYTES]
+        return view[end:], wraps
 
 
 def keep(messages: Sequence[AuthenticMessage]) -> list[KeptMessage]:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from gateway.crypto.checkpoint import sign_checkpoint, verify_checkpoint
 from gateway.crypto.keys import SecretKey
 from gateway.crypto.merkle import TILE_WIDTH, RightEdge, Tile
-from gateway.crypto.receipt import assemble_receipt, receipt_leaf, spell_node
+from gateway.crypto.receipt import assemble_receipt, receipt_leaves, spell_node
 from gateway.domain.errors import FormatError, LedgerError, TrustError
 from gateway.domain.receipt import Checkpoint
 
@@ -61,7 +61,7 @@ class Ledger:
     def extend(self, lines: Sequence[Line]) -> Extension:
         """Append `lines` and sign the new head. Show nothing of it before the transaction is durable."""
         first = self._edge.size
-        tiles = self._edge.append([receipt_leaf(salt, record) for salt, record in lines])
+        tiles = self._edge.append(receipt_leaves(lines))
         checkpoint = sign_checkpoint(self.checkpoint.origin, self._edge.size, self._edge.root(), self._key)
         self.checkpoint = checkpoint
         paths = self._edge.paths(first, len(lines), spell_node)
@@ -90,7 +90,7 @@ def resume(
     """
     try:
         checkpoint = verify_checkpoint(note, origin, key.public)
-        leaves = [receipt_leaf(salt, record) for salt, record in newest]
+        leaves = receipt_leaves(newest)
         edge = RightEdge.restore(size, read_tile, leaves)
     except (FormatError, TrustError) as error:
         raise LedgerError(f"the ledger of `{origin}` cannot be continued ({error})") from error

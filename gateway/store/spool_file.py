@@ -70,14 +70,14 @@ class SpoolFile:
     def add(self, body: Buffer, wraps: Buffer) -> int:
         """Return the slot where `body ‖ wraps` will lie once `write` has returned."""
         length = len(body) + len(wraps)
-        count = slots_of(length)
+        count = -(-length // SLOT_BYTES)
         slot = self._find(count)
-        self._slots[slot : slot + count] = _USED * count
-        self._next = slot + count
+        end = self._next = slot + count
+        self._slots[slot:end] = _USED * count
         if slot != self._fresh_end or len(self._fresh[-1][1]) > VECTOR_MAX - 3:
             self._fresh.append((slot, []))
         self._fresh[-1][1].extend((body, wraps, _PADDING[: -length % SLOT_BYTES]))
-        self._fresh_end = slot + count
+        self._fresh_end = end
         return slot
 
     def write(self) -> None:

@@ -88,11 +88,11 @@ class Outcomes:
         assert way is not None
         # The spool's way judges again: what was judged under another edition, or rests on a consent.
         again = work.decision.edition is not in_force.edition or bool(work.consents)
-        for position, recipient in enumerate(way.recipients):
+        for position, recipient in enumerate(message.recipients):
             if again or not deliveries.connected(recipient):
                 deliveries.missed(recipient, way.precedence, done.index)
                 continue
-            envelope = message.raw if len(way.recipients) == 1 else prune(message.raw, position)
+            envelope = message.raw if len(message.recipients) == 1 else prune(message.raw, position)
             delivery = Delivery(message.header_sha256, envelope, done.receipt, 1)
             fresh = Fresh(done.index, way.precedence, way.rank, way.hidden, delivery)
             self.fresh.setdefault(recipient, []).append(fresh)

@@ -1,6 +1,6 @@
-"""Where a message goes: pure, from header and edition.
+"""Which way a message goes: pure, from its header.
 
-A message goes to the recipients its originator signed, to nobody else; the switch adds none.
+It goes to the recipients its originator signed, to nobody else; the switch adds none.
 """
 
 from msgspec import Struct
@@ -15,13 +15,18 @@ class Route(Struct, frozen=True):
     `hidden`: its very existence is confidential (C8-26), so no broker may carry it.
     """
 
-    recipients: tuple[str, ...]
     precedence: int
     rank: int
     hidden: bool
 
 
-_PRECEDENCE = {urgency: position for position, urgency in enumerate(URGENCIES)}
+# There are no more than these, so that a message has no route of its own to keep.
+_ROUTES = {
+    (urgency, level, hidden): Route(precedence, rank, hidden)
+    for precedence, urgency in enumerate(URGENCIES)
+    for level, rank in RANK.items()
+    for hidden in (False, True)
+}
 
 
 def route(header: Header) -> Route:
@@ -30,5 +35,4 @@ def route(header: Header) -> Route:
     Source: wire.md, "Header fields"; the label bounds every link it travels on (design section 5.3).
     """
     label = header.label
-    recipients = tuple([recipient.authority for recipient in header.recipients])
-    return Route(recipients, _PRECEDENCE[header.urgency], RANK[label.level], label.confidential_fact)
+    return _ROUTES[header.urgency, label.level, label.confidential_fact]

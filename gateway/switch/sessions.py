@@ -157,6 +157,8 @@ class Exchange:
         except (CapacityError, FormatError, SignatureError):
             self._quotas.give(authority, size_bytes, len(raws))
             return False
+        if self._store.put_all(works):
+            return True
         for number, work in enumerate(works, first):
             try:
                 self._store.put(work)

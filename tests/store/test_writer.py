@@ -102,6 +102,22 @@ async def test_items_put_together_are_committed_together_in_order(opened: Callab
     assert (len(counter.batches) <= 4, counter.written) == (True, len(counter.batches))
 
 
+async def test_many_at_once_are_taken_whole_or_not_at_all(opened: Callable[..., Counter]) -> None:
+    """What is put together keeps its order among the rest; where a bound would turn some away, none is taken."""
+    counter = opened(batch_items_max=50, queue_items_max=100, queue_bytes_max=2_000)
+    counter.writer.put(0, 10)
+    taken = [counter.writer.put_all(range(first, first + 45), [10] * 45) for first in (1, 46, 91)]
+    large = counter.writer.put_all([91, 92], [900, 900])
+    counter.writer.put(91, 10)
+    await counter.reported(92)
+    low = opened(disk_free_bytes_min=2**62).writer.put_all([1], [10])
+
+    assert (taken, large, low) == ([True, True, False], False, False)
+    assert [number for batch in counter.batches for number in batch] == list(range(92))
+    assert max(map(len, counter.batches)) == 50
+    assert counter.writer.queued() == 0
+
+
 async def test_lone_item_does_not_wait_for_company(opened: Callable[..., Counter]) -> None:
     """After a pause the batch closes at once: waiting is for streams."""
     counter = opened(batch_wait_ms=900)

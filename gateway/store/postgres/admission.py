@@ -62,7 +62,7 @@ def _spool(batch: Batch, place: Place, message: KeptMessage, at_ms: int) -> None
     """Keep the body for its recipients, and what each of them is owed."""
     seen, leaf, attended = batch.seen, place[1], batch.memory.attended
     seen.digests[message.header_sha256] = (place, message.originator)
-    add(batch.rows.bodies, leaf, bytes(message.ciphertext), bytes(message.wraps))
+    add(batch.rows.bodies, leaf, *map(bytes, message.body()))
     urgency, expires_at_ms = message.urgency, message.expires_at_ms
     for position, name in enumerate(message.recipients):
         seen.owed[(*place, name)] = Owing()

@@ -91,7 +91,7 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
 
 def _spool(batch: Batch, leaf: int, message: KeptMessage) -> None:
     """Keep the body for its recipients, and what each of them is owed."""
-    body, wraps = message.ciphertext, message.wraps
+    body, wraps = message.body()
     slot = batch.spool.add(body, wraps)
     body_bytes, wraps_bytes = len(body), len(wraps)
     recipients = message.recipients

@@ -119,6 +119,10 @@ class Memory:
         """Return a permitted message, if it is among the newest."""
         return self._recent.get(header_sha256)
 
+    def forget(self, header_sha256: bytes) -> None:
+        """Drop a message of which nothing is owed any more, while it is at hand; later words on it are looked up."""
+        del self._recent[header_sha256]
+
 
 class Batch:
     """The rows and leaves of one transaction."""

@@ -78,6 +78,7 @@ def _end_recent(batch: Batch, work: Acknowledge, result: Result) -> int:
         if recent is None or recent.owed_to != recipient or recent.originator != item.originator:
             return position
         batch.end(recent, item.status, result.leaf)
+        batch.memory.forget(item.header_sha256)
         result.ended += 1
         _tell(batch, result, recent.leaf, position, recipient, item)
     return len(work.items)

@@ -119,6 +119,14 @@ class SqliteStore:
             raise CapacityError("spooled deliveries", RETRY_SPOOL_S)
         self._writer.put(work, size_bytes, essential=essential)
 
+    def put_all(self, works: Sequence[Work]) -> bool:
+        """Queue items as `put` does; False, and none is taken, where they must be put one by one."""
+        if self._spooled >= self._limits.spooled_deliveries_max:
+            return False
+        weights = [weigh(work) for work in works]
+        sizes = [size_bytes for size_bytes, essential in weights if not essential]
+        return len(sizes) == len(works) and self._writer.put_all(works, sizes)
+
     def on_committed(self, report: Report) -> None:
         """Have `report` called on the event loop, once a batch, in the order of `put`."""
         self._report = report

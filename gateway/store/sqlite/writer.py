@@ -149,6 +149,26 @@ class Writer(Generic[Work, Outcome]):
         if self._free and (self._next is None or len(queue) == limits.batch_items_max):
             self._schedule()
 
+    def put_all(self, works: Sequence[Work], sizes_bytes: Sequence[int]) -> bool:
+        """Queue work that is not essential, all of it or, where `put` would turn some away, none."""
+        limits, queue = self._limits, self._queue
+        items, octets = self._items + len(works), self._bytes + sum(sizes_bytes)
+        fits = items <= limits.queue_items_max and octets <= limits.queue_bytes_max
+        if self.failure is not None or self._stopping or not fits:
+            return False
+        before = len(queue)
+        try:
+            if not before or self._disk_low or self._log_bytes > limits.wal_bytes_max:
+                self._check_disk()
+        except CapacityError:
+            return False
+        self._items, self._bytes = items, octets
+        queue.extend(works)
+        self._sizes.extend(sizes_bytes)
+        if self._free and (self._next is None or before < limits.batch_items_max <= len(queue)):
+            self._schedule()
+        return True
+
     def abandon(self, failure: LedgerError) -> None:
         """Commit and report nothing more, and tell nobody: the caller knows why. What is under way may still commit."""
         self._abandoned = True
