@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from msgspec.structs import replace
 
-from gateway.crypto.batch import VerifiedRoots, sign_batch, verify_batch
+from gateway.crypto.batch import VerifiedRoots, sign_batch, verify_batch, verify_whole
 from gateway.crypto.digests import encode_base64url, pae, payload_type
-from gateway.crypto.envelope import decode_envelope, encode_envelope, open_envelope
+from gateway.crypto.envelope import decode_envelope, encode_envelope, open_envelope, open_envelopes
 from gateway.crypto.keys import generate, sign
 from gateway.crypto.merkle import leaf_hash, node_hash, root
 from gateway.crypto.sealing import Letter, seal, seal_batch
@@ -193,6 +193,47 @@ def test_warm_memory_accepts_whole_batches_and_nothing_else(size: int) -> None:
                 verify_batch(NETWORK, b"foreign", signature, MESSAGE.public, roots)
             verify_batch(NETWORK, headers[number], signature, MESSAGE.public, roots)
         assert len(roots) == 1
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 8, 33])
+def test_whole_batch_is_verified_at_once_and_nothing_but_a_whole_one(size: int) -> None:
+    """What is changed in one message of a batch, or left out, is not passed with the rest, nor under another key."""
+    headers = [b"header %d" % number for number in range(size)]
+    signatures = sign_batch(NETWORK, headers, MESSAGE)
+    roots = VerifiedRoots(8)
+
+    assert verify_whole(NETWORK, headers, signatures, MESSAGE.public, roots)
+    assert len(roots) == 1
+    for memory in (roots, VerifiedRoots(0)):
+        for number, signature in enumerate(signatures):
+            for wrong in (*forged(signature, size), replace(signature, n=size + 1), replace(signature, g=bytes(64))):
+                changed = [*signatures[:number], wrong, *signatures[number + 1 :]]
+                assert not verify_whole(NETWORK, headers, changed, MESSAGE.public, memory)
+            foreign = [*headers[:number], b"foreign", *headers[number + 1 :]]
+            assert not verify_whole(NETWORK, foreign, signatures, MESSAGE.public, memory)
+        assert not verify_whole(NETWORK, headers[:-1], signatures[:-1], MESSAGE.public, memory)
+        assert not verify_whole(NETWORK, headers[::-1], signatures[::-1], MESSAGE.public, memory)
+        with pytest.raises(SignatureError):
+            verify_whole("another", headers, signatures, MESSAGE.public, memory)
+    with pytest.raises(SignatureError):
+        verify_whole(NETWORK, headers, signatures, SEAL.public, VerifiedRoots(0))
+
+
+def test_batches_that_come_together_are_told_apart() -> None:
+    """Whole batches, a cut one and single signatures in one frame are all opened; one forged among them refuses it."""
+    letters = [Letter(draft(), b"message %d" % number, to(KZ)) for number in range(4)]
+    whole, cut = seal_batch(letters, [MESSAGE]), seal_batch(letters, [MESSAGE])[1:]
+    sealed = seal_batch(letters[:2], [SEAL, MESSAGE])
+    raws = [*whole, *cut, seal(draft(), b"alone", to(KZ), [MESSAGE]), *sealed, *whole]
+    opened = open_envelopes(raws, DIRECTORY, NETWORK, AT_MS, VerifiedRoots(8))
+
+    assert [message.raw for message in opened] == raws
+    for place in range(4):
+        envelope = decode_envelope(whole[place])
+        path = envelope.s[0].p or ()
+        forgery = encode_envelope(replace(envelope, s=(replace(envelope.s[0], p=(bytes(32), *path[1:])),)))
+        with pytest.raises(SignatureError):
+            open_envelopes([*whole[:place], forgery, *whole[place + 1 :]], DIRECTORY, NETWORK, AT_MS, VerifiedRoots(8))
 
 
 def forged(signature: Signature, size: int) -> Iterator[Signature]:
