@@ -46,8 +46,8 @@ class Exchange(Protocol):
         """Take one submission; exactly one `session.answer` with this number follows, perhaps at once."""
         ...
 
-    def submit_together(self, session: Session, first: int, items: Sequence[Submission]) -> bool:
-        """Take the messages of one frame, numbered from `first` on, as `submit` would one by one.
+    def submit_together(self, frames: Sequence[tuple[Session, int, Sequence[Submission]]]) -> bool:
+        """Take the messages of several frames, each numbered from its first number on, as `submit` would one by one.
 
         False: nothing was taken and nothing answered. One of them is at fault, or no message, or there is no room for
         all; submit them one by one.

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from gateway.domain.errors import CapacityError, FormatError, GatewayError, LedgerError, PeerError
 from gateway.domain.session import Answer, CloseReason, Delivery, Evidence, Peer
+from gateway.links.arrivals import Arrival, Arrivals
 from gateway.links.budget import Budget
 from gateway.links.exchange import Exchange
 from gateway.links.outgoing import Outgoing
@@ -28,7 +29,6 @@ from gateway.wire.frames import (
     EndpointHello,
     FromEndpoint,
     Goodbye,
-    Submission,
     Submit,
     decode_from_endpoint,
 )
@@ -44,6 +44,7 @@ class Shared(Struct, frozen=True):
     """What all connections of a listener share."""
 
     exchange: Exchange
+    arrivals: Arrivals
     limits: Limits
     metrics: Metrics
     unjudged: Budget
@@ -63,6 +64,7 @@ class LinkSession:
     ) -> None:
         """Serve `peer` over `socket`, whose bytes pass `transport`; `drained` waits until it takes more."""
         self._exchange = shared.exchange
+        self._arrivals = shared.arrivals
         self._limits = shared.limits
         self._metrics = shared.metrics
         self._unjudged = shared.unjudged
@@ -93,6 +95,15 @@ class LinkSession:
     def peer(self) -> Peer:
         """Who is at the other end."""
         return self._peer
+
+    @property
+    def is_open(self) -> bool:
+        """False once the connection is to end."""
+        return self._open
+
+    def spare(self, numbers: range) -> None:
+        """Take back what was booked for submissions that nobody judges any more."""
+        self._unjudged.give(self._window.forget(numbers))
 
     def answer(self, answers: Sequence[Answer]) -> None:
         """Queue outcomes for the next frame, and free the bytes they kept."""
@@ -278,23 +289,11 @@ class LinkSession:
         sizes_bytes = [len(item.raw) for item in items]
         if self._unjudged.take(sum(sizes_bytes), quietly=True):
             self._window.hand_over(number, sizes_bytes)
-            self._hand_over(number, items)
+            self._arrivals.add(Arrival(self, number, items))
             return
         for offset, item in enumerate(items, number):
             if self._charge(offset, len(item.raw)):
-                self._hand_over(offset, (item,))
-
-    def _hand_over(self, number: int, items: Sequence[Submission]) -> None:
-        """Have the switch judge what is booked; what it is spared because the connection ends is given back."""
-        if len(items) > 1 and self._exchange.submit_together(self, number, items):
-            return
-        end = number + len(items)
-        for item in items:
-            if not self._open:
-                self._unjudged.give(self._window.forget(range(number, end)))
-                return
-            self._exchange.submit(self, number, item.kind, item.raw)
-            number += 1
+                self._arrivals.add(Arrival(self, offset, (item,)))
 
     def _charge(self, number: int, size_bytes: int) -> bool:
         """Book bytes for judgement; answer busy when all connections together have too many."""

@@ -8,6 +8,7 @@ import asyncio
 from aiohttp import hdrs, web
 
 from gateway.domain.session import Peer
+from gateway.links.arrivals import Arrivals
 from gateway.links.budget import Budget
 from gateway.links.connections import Connection
 from gateway.links.exchange import Exchange
@@ -25,7 +26,7 @@ class WebSocketLink:
         """`unjudged` bounds the bytes that all links have handed to the switch."""
         outgoing = Budget(limits.outgoing_bytes_total_max)
         metrics.outgoing_bytes.set_function(lambda: outgoing.bytes_taken)
-        self._shared = Shared(exchange, limits, metrics, unjudged, outgoing)
+        self._shared = Shared(exchange, Arrivals(exchange), limits, metrics, unjudged, outgoing)
         self._sessions: set[LinkSession] = set()
 
     async def serve(self, request: web.BaseRequest, connection: Connection, peer: Peer) -> web.StreamResponse:

@@ -53,35 +53,40 @@ class Admission:
             FormatError, SignatureError: nothing authentic arrived; nothing is recorded.
             CapacityError: the store takes nothing more for now.
         """
-        for work in self.messages((raw,), ticket.session, ticket.number, in_force):
-            self._store.put(work)
+        (work,) = self.messages((raw,), ((ticket.session, ticket.number),), in_force)
+        self._store.put(work)
 
-    def messages(self, raws: Sequence[bytes], session: Session, first: int, in_force: InForce) -> list[AdmitMessage]:
-        """Open and judge envelopes that came together, numbered from `first` on; return what is to be put for each.
+    def messages(
+        self, raws: Sequence[bytes], senders: Sequence[tuple[Session, int]], in_force: InForce
+    ) -> list[AdmitMessage]:
+        """Open and judge envelopes that came together, each over its session and under its number there.
+
+        Return what is to be put for each.
 
         Raises:
             FormatError, SignatureError: one of them is not authentic.
             CapacityError: what they cite cannot be read for now.
         """
         at_ms = self._clock()
-        peer, judge = session.peer, in_force.judge
+        judge, peers = in_force.judge, [session.peer for session, _ in senders]
         messages = open_envelopes(raws, in_force.directory, self._network, at_ms, self._roots)
         facts = [self._facts(message.header) for message in messages]
         decisions = [
             judge.decide(message, known, peer, at_ms)
             if message.header.originator == peer.authority
             else _foreign(message, in_force)
-            for message, known in zip(messages, facts, strict=True)
+            for message, known, peer in zip(messages, facts, peers, strict=True)
         ]
         works: list[AdmitMessage] = []
-        for message, kept, known, decision in zip(messages, keep(messages), facts, decisions, strict=True):
+        judged = zip(messages, keep(messages), facts, decisions, senders, peers, strict=True)
+        for message, kept, known, decision, sender, peer in judged:
             header = message.header
             consents: tuple[ConsentUse, ...] = ()
             otherwise: Decision | None = None
             if header.consents and decision.permitted:
                 consents = tuple(ConsentUse(digest, uses) for digest, uses in judge.consent_uses(header, known))
                 otherwise = judge.withdrawn(header.agreement)
-            ticket = Ticket(session, first + len(works), route(header) if decision.permitted else None)
+            ticket = Ticket(sender[0], sender[1], route(header) if decision.permitted else None)
             reused = judge.reused(header.agreement)
             works.append(AdmitMessage(kept, peer.authority, decision, at_ms, consents, otherwise, reused, ticket))
         return works

@@ -58,7 +58,7 @@ class Quotas:
             ),
         )
 
-    def take(self, authority: str, size_bytes: int, now_ms: int, count: int = 1) -> None:
+    def take(self, authority: str, size_bytes: int, count: int, now_ms: int) -> None:
         """Book `count` submissions of `size_bytes` in all, or nothing.
 
         Raises:

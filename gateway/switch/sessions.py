@@ -130,7 +130,7 @@ class Exchange:
     def submit(self, session: Session, number: int, kind: str, raw: bytes) -> None:
         """Take one submission; its outcome comes through `session.answer`, now or after the commit."""
         try:
-            self._quotas.take(session.peer.authority, len(raw), self._monotonic())
+            self._quotas.take(session.peer.authority, len(raw), 1, self._monotonic())
             if kind == "message":
                 self._admission.message(raw, Ticket(session, number), self._in_force)
             else:
@@ -142,28 +142,30 @@ class Exchange:
         except SignatureError as error:
             self._failed(session, number, "unauthenticated", "signature-invalid", str(error))
 
-    def submit_together(self, session: Session, first: int, items: Sequence[Submission]) -> bool:
-        """Take the messages of one frame as `submit` would; False, and nothing is taken, if that needs one by one."""
-        raws = [item.raw for item in items if item.kind == "message"]
-        if len(raws) != len(items):
+    def submit_together(self, frames: Sequence[tuple[Session, int, Sequence[Submission]]]) -> bool:
+        """Take the messages of frames as `submit` would; False, and nothing is taken, if that needs one by one."""
+        if any(item.kind != "message" for _, _, items in frames for item in items):
             return False
-        authority, size_bytes = session.peer.authority, sum(map(len, raws))
+        raws = [item.raw for _, _, items in frames for item in items]
+        senders = [(session, number) for session, first, items in frames for number in range(first, first + len(items))]
+        booked: list[tuple[str, int, int]] = []
         try:
-            self._quotas.take(authority, size_bytes, self._monotonic(), len(raws))
-        except CapacityError:
-            return False
-        try:
-            works = self._admission.messages(raws, session, first, self._in_force)
+            for session, _, items in frames:
+                share = (session.peer.authority, sum([len(item.raw) for item in items]), len(items))
+                self._quotas.take(*share, self._monotonic())
+                booked.append(share)
+            works = self._admission.messages(raws, senders, self._in_force)
         except (CapacityError, FormatError, SignatureError):
-            self._quotas.give(authority, size_bytes, len(raws))
+            for share in booked:
+                self._quotas.give(*share)
             return False
         if self._store.put_all(works):
             return True
-        for number, work in enumerate(works, first):
+        for sender, work in zip(senders, works, strict=True):
             try:
                 self._store.put(work)
             except CapacityError as error:
-                self._turned_away(session, number, error)
+                self._turned_away(*sender, error)
         return True
 
     def acknowledge(self, session: Session, number: int, raw: bytes) -> None:

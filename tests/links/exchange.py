@@ -90,7 +90,7 @@ class FakeExchange:
         self.submitted.append((number, kind, raw))
         self._answer(session, number, raw)
 
-    def submit_together(self, session: Session, first: int, items: Sequence[Submission]) -> bool:
+    def submit_together(self, frames: Sequence[tuple[Session, int, Sequence[Submission]]]) -> bool:
         return False
 
     def acknowledge(self, session: Session, number: int, raw: bytes) -> None:

@@ -127,7 +127,7 @@ async def test_frame_of_messages_is_taken_in_one_go(bench: Bench) -> None:
     sender, recipient = bench.connect("cz-police"), bench.connect("kz-mvd")
     raws = [bench.envelope(), bench.envelope(purposes=("administrative",)), bench.envelope()]
 
-    assert bench.exchange.submit_together(sender, 0, [Submission("message", raw) for raw in raws])
+    assert bench.exchange.submit_together([(sender, 0, [Submission("message", raw) for raw in raws])])
     await until(sender.answers, 3)
     await until(recipient.deliveries, 2)
     assert [(answer.number, answer.permitted) for answer in sender.answers] == [(0, True), (1, False), (2, True)]
@@ -149,7 +149,7 @@ async def test_frame_with_a_fault_is_left_to_be_taken_one_by_one(bench: Bench, f
     }[fault]
     items = [Submission("message", bench.envelope()) for _ in range(2)] + last
 
-    assert not bench.exchange.submit_together(sender, 0, items)
+    assert not bench.exchange.submit_together([(sender, 0, items)])
     assert sender.answers == []
     for number, item in enumerate(items):
         bench.exchange.submit(sender, number, item.kind, item.raw)
