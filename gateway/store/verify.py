@@ -16,6 +16,7 @@ from gateway.domain.errors import ConfigurationError, LedgerError
 from gateway.store.data_directory import is_held
 from gateway.store.sqlite.bodies import check_bodies
 from gateway.store.sqlite.connection import open_for_reading
+from gateway.store.sqlite.digests import complete
 from gateway.store.sqlite.engine import DATABASE, MIGRATIONS, MOVED, SPOOL
 from gateway.store.sqlite.migrate import check_current, migrate
 from gateway.store.sqlite.replay import Replay
@@ -117,6 +118,7 @@ class _Verification:
             walk = Walk(connection, self._network, self._origin, self._public, replay.take)
             newest, checkpoints = walk.run()
             derived.execute("COMMIT")
+        complete(connection)
         compare(connection, derived_path)
         owed = check_bodies(connection, path / SPOOL, lambda leaf, recipient: _still_owed(path, leaf, recipient))
         return Report(entries=newest.size, checkpoints=checkpoints, owed=owed, checkpoint=newest)

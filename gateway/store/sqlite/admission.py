@@ -13,7 +13,6 @@ from gateway.store.interface import AdmitMessage, AdmitStatement, ConsentUse
 from gateway.store.kept import KeptMessage
 from gateway.store.records import PERMITTED, statement_type, with_peer
 from gateway.store.sqlite.batch import Batch, Buffer, Known, Recent, Result, blob
-from gateway.store.sqlite.lookup import EPOCH_LEAVES, prefix_of
 
 IDENTITY = (
     "SELECT e.leaf, e.record FROM message AS m JOIN entry AS e ON e.leaf = m.leaf WHERE m.originator = ? AND m.id = ?"
@@ -77,11 +76,10 @@ def _admit(batch: Batch, work: AdmitMessage, identity: tuple[str, bytes]) -> Res
         decision = work.otherwise or work.reused
     permitted = not decision.reasons
     at_ms = batch.recorded_at(work.at_ms)
-    digest = message.header_sha256
     record = batch.recorder.judged("header", message.object_sha256, message.signatures_sha256, decision, at_ms, uses)
     leaf = batch.append(record, message.header, message.signatures)
     batch.messages.append((identity[0], blob(identity[1]), leaf))
-    batch.digests.append((leaf // EPOCH_LEAVES, prefix_of(digest), leaf))
+    batch.memory.digests.add(message.header_sha256, leaf)
     if permitted:
         _spool(batch, leaf, message)
         if message.affected:

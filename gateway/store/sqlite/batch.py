@@ -14,10 +14,10 @@ from gateway.domain.session import Evidence
 from gateway.store.ledger import Ledger, Line, fresh_salts
 from gateway.store.records import Recorder
 from gateway.store.spool_file import SpoolFile
+from gateway.store.sqlite.digests import NewestDigests
 
 ENTRY = "INSERT INTO entry (leaf, salt, record, object, signatures) VALUES (?, ?, ?, ?, ?)"
 MESSAGE = "INSERT INTO message (originator, id, leaf) VALUES (?, ?, ?)"
-DIGEST = "INSERT INTO digest (epoch, prefix, leaf) VALUES (?, ?, ?)"
 DELIVERY = (
     "INSERT INTO delivery"
     " (leaf, recipient, position, urgency, expires_at_ms, slot, ciphertext_bytes, wraps_bytes, attempts)"
@@ -76,10 +76,13 @@ class Recent(Struct):
 class Memory:
     """What the writer knows between transactions. It follows from the database; a batch that fails ends its life."""
 
-    def __init__(self, connection: sqlite3.Connection, spool: SpoolFile, last_at_ms: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, spool: SpoolFile, digests: NewestDigests, last_at_ms: int
+    ) -> None:
         """Start with nothing but the last recorded time."""
         self._connection = connection
         self.spool = spool
+        self.digests = digests
         self.last_at_ms = last_at_ms
         self._sequences: dict[str, int] = {}
         self._highest_ids: dict[str, bytes] = {}
@@ -137,7 +140,6 @@ class Batch:
         self.spool = memory.spool
         self.lines: list[Line] = []
         self.messages: list[Row] = []
-        self.digests: list[Row] = []
         self.deliveries: list[Row] = []
         # Deliveries that this transaction begins to owe.
         self.spooled = 0
@@ -174,7 +176,6 @@ class Batch:
         for statement, rows in (
             (ENTRY, self._entries),
             (MESSAGE, self.messages),
-            (DIGEST, self.digests),
             (DELIVERY, self.deliveries),
             (END, self._ends),
             (EVIDENCE, self._evidence),

@@ -21,6 +21,7 @@ from gateway.store.ledger import Extension, Ledger
 from gateway.store.records import Recorder
 from gateway.store.sqlite.admission import admit_message, admit_statement
 from gateway.store.sqlite.batch import Batch, Memory, Result, as_evidence
+from gateway.store.sqlite.digests import DIGEST
 from gateway.store.sqlite.endings import acknowledge, book_attempt, fail_delivery, record_edition
 from gateway.store.sqlite.receipts import Receipts
 from gateway.store.sqlite.tiles import Tiles
@@ -55,6 +56,7 @@ class Committer:
         batch = Batch(connection, self._ledger, self._recorder, self._memory, len(works))
         results = [_STEPS[type(work)](batch, work) for work in works]
         batch.flush()
+        connection.executemany(DIGEST, self._memory.digests.due())
         extension = self._extend(connection, batch)
         return Outcome(
             committed=[self._committed(result, extension) for result in results],

@@ -104,7 +104,7 @@ def _named(batch: Batch, work: Acknowledge, first: int) -> Iterator[_Named]:
 
 def _look_up(batch: Batch, header_sha256: bytes) -> tuple[int, str] | None:
     batch.flush()
-    found = find_message(batch.connection, header_sha256)
+    found = find_message(batch.connection, header_sha256, batch.memory.digests)
     if found is None or not found.permitted:
         return None
     return found.leaf, decode(found.header, Header).originator

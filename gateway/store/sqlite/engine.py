@@ -27,6 +27,7 @@ from gateway.store.spool_file import SpoolFile
 from gateway.store.sqlite.batch import Memory
 from gateway.store.sqlite.commit import CHECKPOINT, Committer, Outcome
 from gateway.store.sqlite.connection import open_for_reading, open_for_writing, read_number
+from gateway.store.sqlite.digests import NewestDigests, complete
 from gateway.store.sqlite.lookup import record_at
 from gateway.store.sqlite.migrate import migrate
 from gateway.store.sqlite.owed import owed
@@ -82,7 +83,7 @@ class SqliteStore:
                 undo.callback(self._directory.close)
                 refuse_frozen(path)
                 connection, ledger, memory = _recover(path, undo, network, origin, key)
-                self._reads = Reads(open_for_reading(path / DATABASE), path / SPOOL)
+                self._reads = Reads(open_for_reading(path / DATABASE), path / SPOOL, memory.digests)
             except (sqlite3.Error, OSError) as error:
                 raise LedgerError(f"the store in `{path}` cannot be opened ({error})") from error
             undo.pop_all()
@@ -290,8 +291,9 @@ def _recover(
     ledger = resume(origin, key, row[1], size, read_tile, newest)
     spool = SpoolFile(path / SPOOL, connection.execute(LIVE_BODIES))
     undo.callback(spool.close)
+    complete(connection)
     last_at_ms = record_at(connection, size - 1).at_ms if size else 0
-    return connection, ledger, Memory(connection, spool, last_at_ms)
+    return connection, ledger, Memory(connection, spool, NewestDigests(), last_at_ms)
 
 
 def mark_moved(database: Path) -> None:

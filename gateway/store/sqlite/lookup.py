@@ -8,8 +8,7 @@ from gateway.crypto.canonical import decode
 from gateway.crypto.digests import sha256
 from gateway.domain.receipt import Record
 from gateway.store.records import PERMITTED
-
-EPOCH_LEAVES = 32_768
+from gateway.store.sqlite.digests import NewestDigests, prefix_of
 
 # Newest epochs first: what is cited was mostly admitted not long ago, and the first match ends the search.
 FIND = (
@@ -19,6 +18,7 @@ FIND = (
     " CROSS JOIN digest AS d ON d.epoch = n AND d.prefix = ?"
     " CROSS JOIN entry AS e ON e.leaf = d.leaf"
 )
+ENTRY = "SELECT record, object FROM entry WHERE leaf = ?"
 RECORD = "SELECT record FROM entry WHERE leaf = ?"
 
 
@@ -35,14 +35,15 @@ class Found(Struct, frozen=True):
         return self.record.outcome == PERMITTED
 
 
-def prefix_of(header_sha256: bytes) -> int:
-    """Return the part of a digest by which it is looked up, as SQLite's signed integer."""
-    return int.from_bytes(header_sha256[:8], "big", signed=True)
-
-
-def find_message(connection: sqlite3.Connection, header_sha256: bytes) -> Found | None:
-    """Return the message with exactly this H(h)."""
-    rows = connection.execute(FIND, (prefix_of(header_sha256),))
+def find_message(connection: sqlite3.Connection, header_sha256: bytes, newest: NewestDigests) -> Found | None:
+    """Return the message with exactly this H(h); `newest` knows those whose digests are not written yet."""
+    prefix = prefix_of(header_sha256)
+    for leaf in newest.find(prefix):
+        # One that is not committed yet is there for its writer only.
+        row = connection.execute(ENTRY, (leaf,)).fetchone()
+        if row is not None and sha256(row[1]) == header_sha256:
+            return Found(leaf=leaf, record=decode(row[0], Record), header=row[1])
+    rows = connection.execute(FIND, (prefix,))
     try:
         for leaf, record, header in rows:
             if sha256(header) == header_sha256:

@@ -29,6 +29,7 @@ from gateway.store.interface import DeliveryStatus, MessageStatus, Pending
 from gateway.store.kept import id_bytes
 from gateway.store.records import PERMITTED
 from gateway.store.spool_file import read_body
+from gateway.store.sqlite.digests import NewestDigests
 from gateway.store.sqlite.lookup import Found, find_message, record_at
 from gateway.store.sqlite.receipts import Receipts
 from gateway.store.sqlite.scrub import scrub_tile
@@ -90,9 +91,10 @@ _WRAPS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 class Reads:
     """Queries over committed state. Not thread-safe; nothing here waits for the writer."""
 
-    def __init__(self, connection: sqlite3.Connection, spool: Path) -> None:
-        """Read through `connection`, which cannot write, and from the spool file."""
+    def __init__(self, connection: sqlite3.Connection, spool: Path, newest: NewestDigests) -> None:
+        """Read through `connection`, which cannot write, and from the spool file; `newest` is the writer's."""
         self._connection = connection
+        self._newest = newest
         self._tiles = Tiles(connection)
         self._receipts = Receipts(connection, self._tiles)
         self._spool = os.open(spool, os.O_RDONLY | os.O_CLOEXEC)
@@ -143,7 +145,7 @@ class Reads:
             if digest in seen:
                 continue
             seen.add(digest)
-            message = find_message(self._connection, decode_base64url(digest))
+            message = find_message(self._connection, decode_base64url(digest), self._newest)
             if message is not None and message.permitted:
                 effects = self._connection.execute(EFFECTS, (decode_base64url(digest),)).fetchall()
                 found[digest] = fact = source_fact(
@@ -258,7 +260,7 @@ class Reads:
 
     def receipt_by_header(self, authority: str, header_sha256: bytes) -> bytes | None:
         """Return the receipt of a message for its originator or one of its recipients; for others None."""
-        found = find_message(self._connection, header_sha256)
+        found = find_message(self._connection, header_sha256, self._newest)
         if found is not None and self._concerns(found, authority):
             return self.receipt(found.leaf)
         row = self._connection.execute(ASIDE, (authority, header_sha256)).fetchone()

@@ -37,9 +37,9 @@ from gateway.store.sqlite.admission import (
     USE_CONSENT,
     effects,
 )
-from gateway.store.sqlite.batch import DELIVERY, DIGEST, EVIDENCE, MESSAGE
+from gateway.store.sqlite.batch import DELIVERY, EVIDENCE, MESSAGE
+from gateway.store.sqlite.digests import DIGEST, prefix_of, row_of
 from gateway.store.sqlite.endings import LATER, LATER_STATUSES, NEW_BATCH, NEW_EDITION
-from gateway.store.sqlite.lookup import EPOCH_LEAVES, prefix_of
 from gateway.store.verdict import VerificationError
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class Replay:
             self._aside(leaf, record, digest, header.originator)
             return
         self._derived.execute(MESSAGE, (*identity, leaf))
-        self._derived.execute(DIGEST, (leaf // EPOCH_LEAVES, prefix_of(digest), leaf))
+        self._derived.execute(DIGEST, row_of(prefix_of(digest), leaf))
         if record.outcome != PERMITTED:
             return
         self._derived.executemany(USE_CONSENT, [(decode_base64url(consent),) for consent in record.consents])
