@@ -134,6 +134,24 @@ async def test_frame_of_messages_is_taken_in_one_go(bench: Bench) -> None:
     assert [item.header_sha256 for item in recipient.deliveries] == [header_digest(raws[0]), header_digest(raws[2])]
 
 
+async def test_frames_of_several_peers_are_each_judged_for_their_own(bench: Bench) -> None:
+    """What is judged together keeps session and peer: a stolen envelope among honest ones is refused to the thief."""
+    czech, kazakh = bench.connect("cz-police"), bench.connect("kz-mvd")
+    honest, stolen, reply = bench.envelope(), bench.envelope(), bench.envelope("kz-mvd", "cz-police")
+    frames = [
+        (czech, 3, [Submission("message", honest)]),
+        (kazakh, 0, [Submission("message", stolen), Submission("message", reply)]),
+    ]
+
+    assert bench.exchange.submit_together(frames)
+    await until(kazakh.answers, 2)
+    await until(czech.deliveries, 1)
+    assert [(answer.number, answer.permitted) for answer in czech.answers] == [(3, True)]
+    assert [(answer.number, answer.permitted) for answer in kazakh.answers] == [(0, False), (1, True)]
+    assert [item.header_sha256 for item in czech.deliveries] == [header_digest(reply)]
+    assert [item.header_sha256 for item in kazakh.deliveries] == [header_digest(honest)]
+
+
 @pytest.mark.parametrize("fault", ["bytes", "signature", "kind", "quota"])
 @pytest.mark.parametrize("bench", [SwitchLimits(messages_per_s=1, messages_burst=3)], indirect=True)
 async def test_frame_with_a_fault_is_left_to_be_taken_one_by_one(bench: Bench, fault: str) -> None:
