@@ -1,7 +1,7 @@
 """Thin drivers: what senders and recipients do on the link, and nothing they could do beforehand.
 
 A sender submits envelopes that were sealed and signed earlier and keeps a window full. A recipient acknowledges what
-it gets as `gateway.endpoint` does: what has come within `acknowledge_after_s` under one signature. They do *not*
+it gets as `gateway.endpoint` does: what has come within `acknowledge_pause_s` under one signature. They do *not*
 open bodies and verify only a sample of the receipts: their core must never be the one that limits the run.
 """
 
@@ -154,7 +154,7 @@ class Recipient:
     async def _say(self, socket: ClientWebSocketResponse) -> None:
         while self._owed:
             if len(self._owed) < ENDPOINT.acknowledgements_max:
-                await asyncio.sleep(ENDPOINT.acknowledge_after_s)
+                await asyncio.sleep(ENDPOINT.acknowledge_pause_s())
             some = self._owed[: ENDPOINT.acknowledgements_max]
             del self._owed[: len(some)]
             await self._acknowledge(socket, some)

@@ -179,7 +179,7 @@ class Session:
         acknowledging = self._keeping.acknowledging
         while True:
             await acknowledging.wake.wait()
-            await asyncio.sleep(self._keeping.limits.acknowledge_after_s)
+            await asyncio.sleep(self._keeping.limits.acknowledge_pause_s())
             acknowledging.wake.clear()
             if self._now_ms() < self._paused_until_ms:
                 continue

@@ -11,6 +11,7 @@ from gateway.endpoint import inbox
 from gateway.endpoint.acknowledging import KEPT_MAX, Acknowledging
 from gateway.endpoint.client import Endpoint
 from gateway.endpoint.journal import Journal
+from gateway.endpoint.limits import EndpointLimits
 from tests.endpoint.world import CZ, KZ, QUICK, World, eventually, world
 
 
@@ -110,3 +111,12 @@ async def test_more_batches_than_are_kept_are_signed_anew_and_none_is_left_out(t
 
     assert [batch.sequences for batch in second] == [batch.sequences for batch in first[1:]]
     assert {batch.raw for batch in second}.isdisjoint(batch.raw for batch in first)
+
+
+def test_recipients_do_not_speak_together_for_long() -> None:
+    """Pauses differ within their bound, so that recipients that were served together soon speak apart."""
+    limits = EndpointLimits(acknowledge_after_s=0.4)
+    pauses = [limits.acknowledge_pause_s() for _ in range(200)]
+
+    assert 0.2 <= min(pauses) < 0.25 < 0.35 < max(pauses) <= 0.4
+    assert EndpointLimits(acknowledge_after_s=0).acknowledge_pause_s() == 0
