@@ -72,13 +72,18 @@ class Arrivals:
         if self._taken(group):
             return
         for arrival in group:
-            if len(group) == 1 or len(arrival.items) == 1 or not self._taken((arrival,)):
+            if len(group) == 1 or not self._taken((arrival,)):
                 self._judge_each(arrival)
 
     def _taken(self, group: Sequence[Arrival]) -> bool:
+        if len(group) == len(group[0].items) == 1:
+            return False
         try:
             return self._exchange.submit_together([(each.session, each.first, each.items) for each in group])
-        except Exception:  # noqa: BLE001  Item by item it is known whose fault it is.
+        except LedgerError:
+            return False
+        except Exception as error:  # noqa: BLE001  Item by item it is known whose connection has to end.
+            _tell(error)
             return False
 
     def _judge_each(self, arrival: Arrival) -> None:
@@ -95,8 +100,12 @@ class Arrivals:
                 session.close("fault")
             except Exception as error:  # noqa: BLE001  A fault of ours ends this connection and no other.
                 session.close("fault")
-                context = {"message": "a submission could not be judged", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
+                _tell(error)
+
+
+def _tell(error: Exception) -> None:
+    context = {"message": "submissions could not be judged", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)
 
 
 def _spare(arrival: Arrival, offset: int) -> None:

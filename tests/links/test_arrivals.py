@@ -85,8 +85,9 @@ async def test_frames_of_one_turn_are_judged_together_in_the_next() -> None:
     await asyncio.sleep(0)
 
     assert before == []
-    assert exchange.groups == [[("one", 0, [b"a", b"b"]), ("two", 7, [b"c"])], [("one", 2, [b"d"])]]
-    assert exchange.submitted == []
+    assert exchange.groups == [[("one", 0, [b"a", b"b"]), ("two", 7, [b"c"])]]
+    # One that came alone is judged alone.
+    assert exchange.submitted == [(2, "message", b"d")]
 
 
 async def test_no_more_are_judged_at_once_than_fit() -> None:
@@ -148,4 +149,5 @@ async def test_fault_of_ours_ends_one_connection_and_is_told(error: Exception) -
     assert (two.closed, two.is_open) == (None, True)
     assert exchange.submitted == [(0, "message", b"a")]
     assert exchange.groups[-1] == [("two", 0, [b"c", b"d"])]
-    assert told == ([] if isinstance(error, LedgerError) else [error])
+    # With the others, with its frame, alone.
+    assert told == ([] if isinstance(error, LedgerError) else [error] * 3)
