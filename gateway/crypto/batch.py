@@ -128,10 +128,7 @@ def verify_batch(network: str, header: bytes, signature: Signature, public: byte
     verified = roots.find(network, n, signature)
     if verified is not None and i < n and verified.is_reached(leaf, i, n, p):
         return
-    tree_root = root_from_inclusion(leaf, i, n, p)
-    if verified is None or verified.root != tree_root:
-        verify(public, signature.g, pae(_TYPE, _payload(network, n, tree_root)))
-        roots.remember(network, n, signature, tree_root)
+    _verify_root(network, n, signature, root_from_inclusion(leaf, i, n, p), public, roots)
 
 
 def verify_whole(
@@ -150,11 +147,18 @@ def verify_whole(
     tree_root, paths = root_and_paths(leaf_hashes(headers))
     if any(s.p != path for s, path in zip(signatures, paths, strict=True)):
         return False
-    verified = roots.find(network, size, signatures[0])
-    if verified is None or verified.root != tree_root:
-        verify(public, g, pae(_TYPE, _payload(network, size, tree_root)))
-        roots.remember(network, size, signatures[0], tree_root)
+    _verify_root(network, size, signatures[0], tree_root, public, roots)
     return True
+
+
+def _verify_root(
+    network: str, size: int, signature: Signature, tree_root: bytes, public: bytes, roots: VerifiedRoots
+) -> None:
+    """Return if `public` signed this root, now or when it was remembered."""
+    verified = roots.find(network, size, signature)
+    if verified is None or verified.root != tree_root:
+        verify(public, signature.g, pae(_TYPE, _payload(network, size, tree_root)))
+        roots.remember(network, size, signature, tree_root)
 
 
 def _payload(network: str, size: int, tree_root: bytes) -> bytes:

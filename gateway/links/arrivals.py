@@ -1,8 +1,8 @@
 """What arrives in one turn of the loop is handed to the switch together, whichever connections it came over.
 
 While a batch is committed, frames of many connections come in. Judged message by message, each would find that the code
-of every step has gone from the processor again; together they cost about half. Nothing waits for company: the next turn
-of the loop takes what has come by then, in the order in which it came.
+of every step has gone from the processor again. Nothing waits for company: the next turn of the loop takes what has
+come by then, in the order in which it came.
 """
 
 import asyncio
@@ -56,14 +56,16 @@ class Arrivals:
     def _hand_over(self) -> None:
         waiting, self._waiting = self._waiting, []
         group: list[Arrival] = []
+        count = 0
         for arrival in waiting:
             if not arrival.session.is_open:
                 _spare(arrival, 0)
                 continue
             group.append(arrival)
-            if sum([len(each.items) for each in group]) >= TOGETHER_MAX:
+            count += len(arrival.items)
+            if count >= TOGETHER_MAX:
                 self._judge(group)
-                group = []
+                group, count = [], 0
         if group:
             self._judge(group)
 

@@ -1,6 +1,6 @@
 """What is kept of a message from its judgement to its delivery: the bytes that came, and the names to file it under.
 
-The header is not. A thousand messages wait for one commit, and whatever they hold then has gone from the processor
+The header is not. Hundreds of messages wait for one commit, and whatever they hold then has gone from the processor
 when it is needed next.
 """
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.crypto.digests import encode_digests
 from gateway.domain.message import URGENCIES, AuthenticMessage, Header
-from gateway.store.effects import KINDS, affected
+from gateway.store.effects import affected
 
 URGENCY = {urgency: position for position, urgency in enumerate(URGENCIES)}
 
@@ -77,7 +77,7 @@ def keep(messages: Sequence[AuthenticMessage]) -> list[KeptMessage]:
             URGENCY[header.urgency],
             expiry(header),
             header.kind,
-            affected(header) if header.kind in KINDS else (),
+            affected(header),
         )
         for message, header, object_sha256, signatures_sha256 in zip(
             messages, headers, objects, signatures, strict=True

@@ -70,7 +70,7 @@ class SpoolFile:
     def add(self, body: Buffer, wraps: Buffer) -> int:
         """Return the slot where `body ‖ wraps` will lie once `write` has returned."""
         length = len(body) + len(wraps)
-        count = -(-length // SLOT_BYTES)
+        count = slots_of(length)
         slot = self._find(count)
         end = self._next = slot + count
         self._slots[slot:end] = _USED * count

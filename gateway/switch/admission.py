@@ -46,14 +46,14 @@ class Admission:
         self._clock = clock
         self._roots = VerifiedRoots(VERIFIED_ROOTS_MAX)
 
-    def message(self, raw: bytes, ticket: Ticket, in_force: InForce) -> None:
-        """Open, judge and put one envelope.
+    def message(self, raw: bytes, sender: tuple[Session, int], in_force: InForce) -> None:
+        """Open, judge and put one envelope that came over a session under a number.
 
         Raises:
             FormatError, SignatureError: nothing authentic arrived; nothing is recorded.
             CapacityError: the store takes nothing more for now.
         """
-        (work,) = self.messages((raw,), ((ticket.session, ticket.number),), in_force)
+        (work,) = self.messages((raw,), (sender,), in_force)
         self._store.put(work)
 
     def messages(

@@ -132,7 +132,7 @@ class Exchange:
         try:
             self._quotas.take(session.peer.authority, len(raw), 1, self._monotonic())
             if kind == "message":
-                self._admission.message(raw, Ticket(session, number), self._in_force)
+                self._admission.message(raw, (session, number), self._in_force)
             else:
                 self._admission.statement(raw, Ticket(session, number), self._in_force)
         except CapacityError as error:
@@ -155,10 +155,12 @@ class Exchange:
                 self._quotas.take(*share, self._monotonic())
                 booked.append(share)
             works = self._admission.messages(raws, senders, self._in_force)
-        except (CapacityError, FormatError, SignatureError):
+        except Exception as error:
             for share in booked:
                 self._quotas.give(*share)
-            return False
+            if isinstance(error, CapacityError | FormatError | SignatureError):
+                return False
+            raise
         if self._store.put_all(works):
             return True
         for sender, work in zip(senders, works, strict=True):

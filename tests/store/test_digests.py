@@ -9,19 +9,15 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.errors import LedgerError
-from gateway.store.sqlite import digests
-from gateway.store.sqlite.digests import EPOCH_LEAVES, NewestDigests, prefix_of
+from gateway.store.sqlite.digests import EPOCH_LEAVES, TOGETHER, NewestDigests, prefix_of
 from gateway.store.sqlite.engine import DATABASE
 from tests.store.running import ENGINES, Running
 from tests.store.samples import ALPHA, acknowledge, admit, edition, message
 
-TOGETHER = 8
-
 
 @pytest.fixture
-async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    """A store that writes eight digests at a time."""
-    monkeypatch.setattr(digests, "TOGETHER", TOGETHER)
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    """An empty store."""
     made = Running(ENGINES["sqlite"], tmp_path)
     yield made
     await made.close()
@@ -35,24 +31,33 @@ def stored(path: Path) -> list[int]:
 
 async def test_message_is_found_before_and_after_its_digest_is_written(running: Running, tmp_path: Path) -> None:
     """A digest is looked up where it is: waiting, just written, in the table; unknown ones are unknown throughout."""
-    sent = [message(number) for number in range(20)]
+    sent = [message(number) for number in range(TOGETHER + 5)]
+    places = ((0, TOGETHER - 5), (TOGETHER - 5, TOGETHER), (TOGETHER, TOGETHER + 5))
     await running.one(edition())
-    for first in range(0, 20, 5):
-        receipts = [done.receipt for done in await running.commit(*[admit(each) for each in sent[first : first + 5]])]
-        found = [running.store.receipt_by_header(ALPHA, each.header_sha256) for each in sent[first : first + 5]]
+    written = []
+    for first, end in places:
+        receipts = [done.receipt for done in await running.commit(*[admit(each) for each in sent[first:end]])]
+        found = [running.store.receipt_by_header(ALPHA, each.header_sha256) for each in sent[first:end]]
         assert found == receipts
-    ended = await running.one(acknowledge(*sent))
+        written.append(len(stored(tmp_path)))
+    asked = [sent[place] for place in (0, TOGETHER - 1, TOGETHER + 4)]
+    before = [running.store.receipt_by_header(ALPHA, each.header_sha256) for each in asked]
+    ended = await running.one(acknowledge(*asked))
+    await running.reopen()
 
-    assert all(running.store.receipt_by_header(ALPHA, each.header_sha256) for each in sent)
-    assert running.store.receipt_by_header(ALPHA, message(99).header_sha256) is None
-    assert ended.ended == 20
-    assert stored(tmp_path) == list(range(1, 21))
+    assert written == [0, TOGETHER, TOGETHER]
+    assert stored(tmp_path) == list(range(1, TOGETHER + 6))
+    assert [running.store.receipt_by_header(ALPHA, each.header_sha256) for each in asked] == before
+    assert None not in before
+    assert running.store.receipt_by_header(ALPHA, message(TOGETHER + 9).header_sha256) is None
+    assert ended.ended == len(asked)
 
 
 async def test_crash_forgets_no_digest(running: Running, tmp_path: Path) -> None:
     """What had not been written when the process died is written by the next start, refusals without identity aside."""
     sent = [message(number) for number in range(11)]
     await running.commit(*[admit(each) for each in sent[:9]])
+    await running.reopen()
     await running.commit(admit(sent[9]), admit(message(3, body=b"other")), admit(sent[10]))
     shutil.copytree(tmp_path / "data", tmp_path / "crashed" / "data")
     before = stored(tmp_path / "crashed")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from gateway.crypto.merkle import HASH_BYTES, TILE_HEIGHT, TILE_WIDTH, inclusion_path, root, tile_reader
-from gateway.crypto.receipt import encode_receipt, receipt_leaf
+from gateway.crypto.receipt import encode_receipt, receipt_leaves
 from gateway.domain.errors import LedgerError
 from gateway.store.postgres.connecting import Connection
 from gateway.store.postgres.seen import Place
@@ -109,7 +109,7 @@ class Proofs:
             hashes = bytes(row)
         elif level == 0:
             lines = await connection.fetch(LEAVES, log, first, first + TILE_WIDTH)
-            hashes = b"".join(receipt_leaf(salt, record) for salt, record in lines)
+            hashes = b"".join(receipt_leaves([(salt, record) for salt, record in lines]))
         else:
             below = await connection.fetch(TILES, log, level - 1, first, first + TILE_WIDTH)
             hashes = b"".join(root(split(tile)) for (tile,) in below)

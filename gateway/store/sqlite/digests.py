@@ -13,7 +13,7 @@ from gateway.domain.message import Header
 from gateway.store.kept import id_bytes
 
 EPOCH_LEAVES = 32_768
-# Written together; a few milliseconds of work.
+# Written together, while everybody waits.
 TOGETHER = 4_096
 
 DIGEST = "INSERT INTO digest (epoch, prefix, leaf) VALUES (?, ?, ?)"
@@ -77,7 +77,7 @@ def complete(connection: sqlite3.Connection) -> None:
     """
     row = connection.execute(LAST_DIGESTED).fetchone()
     missing: list[Row] = []
-    for leaf, raw in connection.execute(HEADERS, (-1 if row[0] is None else row[0],)).fetchall():
+    for leaf, raw in connection.execute(HEADERS, (-1 if row[0] is None else row[0],)):
         try:
             header = decode(raw, Header)
         except FormatError as error:

@@ -7,7 +7,7 @@ import sqlite3
 from functools import lru_cache
 
 from gateway.crypto.merkle import HASH_BYTES, TILE_WIDTH, root, tile_reader
-from gateway.crypto.receipt import receipt_leaf
+from gateway.crypto.receipt import receipt_leaves
 from gateway.domain.errors import FormatError
 
 TILES_REMEMBERED = 128
@@ -53,7 +53,7 @@ class Tiles:
         first = number * TILE_WIDTH
         if level == 0:
             rows = self._connection.execute(READ_LEAVES, (first + len(hashes), first + TILE_WIDTH)).fetchall()
-            hashes.extend(receipt_leaf(salt, record) for salt, record in rows)
+            hashes.extend(receipt_leaves(rows))
             return hashes
         while len(hashes) < TILE_WIDTH:
             try:
