@@ -1,0 +1,2 @@
+-- From here on the digests of the newest messages may wait in memory (store.sqlite.digests). A program that does not make them
+-- again at its start would not find those messages: it knows no step 4, and so does not open this database.
