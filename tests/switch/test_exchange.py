@@ -1,5 +1,7 @@
 """What goes in, and what comes back to whom."""
 
+from typing import cast
+
 import pytest
 
 from gateway.crypto.digests import encode_base64url
@@ -176,6 +178,20 @@ async def test_frame_with_a_fault_is_left_to_be_taken_one_by_one(bench: Bench, f
     assert [kinds[number] for number in range(2)] == ["receipt", "receipt"]
     assert {kinds[2], kinds[len(items) - 1]} <= {"invalid", "unauthenticated", "receipt", "busy"}
     assert kinds[len(items) - 1] != "receipt"
+
+
+@pytest.mark.parametrize("bench", [SwitchLimits(messages_per_s=1, messages_burst=3)], indirect=True)
+async def test_fault_of_ours_costs_no_quota(bench: Bench) -> None:
+    """What raises while it is judged together was not taken: its share is given back, and the error is not hidden."""
+    sender = bench.connect("cz-police")
+    impossible = Submission("message", cast(bytes, "no bytes at all"))
+    with pytest.raises(TypeError):
+        bench.exchange.submit_together([(sender, 0, [impossible] * 3)])
+    honest = [Submission("message", bench.envelope()) for _ in range(3)]
+
+    assert bench.exchange.submit_together([(sender, 0, honest)])
+    await until(sender.answers, 3)
+    assert [answer.kind for answer in sender.answers] == ["receipt"] * 3
 
 
 async def test_session_that_keeps_failing_is_cut(bench: Bench) -> None:
