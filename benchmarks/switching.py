@@ -163,7 +163,7 @@ def check_sample(deployment: Deployment, meter: Meter) -> int:
 
 
 class Run(NamedTuple):
-    """One run: messages a second and verifications a message, medians of its windows, p99, and what is to be printed."""
+    """One run: messages a second, verifications a message (medians of its windows), p99, and what is to be printed."""
 
     rate: float
     verifications: float
