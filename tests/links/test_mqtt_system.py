@@ -19,7 +19,7 @@ from gateway.wire.topics import topic
 from tests.endpoint.world import alarms, eventually, state
 from tests.federation import ORIGIN, PLAIN, Member
 from tests.links.broker import DEPLOY, GATEWAY, Broker
-from tests.links.mqtt_house import MqttHouse, name_at_broker
+from tests.links.mqtt_house import QUICK, MqttHouse, name_at_broker
 from tests.system.house import changed, ledger_size
 
 MESSAGES = 240
@@ -125,7 +125,9 @@ async def test_threat_e13_acknowledgements_through_a_broker_wait_for_the_share_o
     made = MqttHouse(tmp_path, further="[switch]\nacknowledgements_per_s = 1\nacknowledgements_burst = 1\n")
     with made.running() as gateway:
         (sender,), (recipient,) = made.senders, made.recipients
-        async with made.endpoint(sender) as one, made.endpoint(recipient) as other:
+        # It says every message by itself, several in a second.
+        hasty = replace(QUICK, acknowledge_after_s=0.05)
+        async with made.endpoint(sender) as one, made.endpoint(recipient, hasty) as other:
             assert await one.link.until_connected(5)
             assert await other.link.until_connected(5)
             for _ in range(3):
