@@ -51,9 +51,10 @@ class Arrivals:
         """Have a frame judged in the next turn of the loop."""
         self._waiting.append(arrival)
         if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._hand_over)
+            asyncio.get_running_loop().call_soon(self.hand_over)
 
-    def _hand_over(self) -> None:
+    def hand_over(self) -> None:
+        """Have everything judged that waits: now, because what comes next must not overtake it."""
         waiting, self._waiting = self._waiting, []
         group: list[Arrival] = []
         count = 0

@@ -225,7 +225,7 @@ class LinkSession:
             try:
                 self._take(frame)
             except (PeerError, FormatError):
-                self.close("protocol")
+                self._broken()
             except CapacityError:
                 self.close("overload")
             except LedgerError:
@@ -250,10 +250,9 @@ class LinkSession:
             try:
                 return decode_from_endpoint(message.data)
             except FormatError:
-                self.close("protocol")
-                return None
+                self._broken()
         if message.type is WSMsgType.TEXT:
-            self.close("protocol")
+            self._broken()
         elif self._reason is None and message.type is WSMsgType.ERROR and self._socket.close_code != 1006:
             # aiohttp has closed already: too large (1009) or no WebSocket frame (1002).
             self._reason = "protocol"
@@ -270,6 +269,7 @@ class LinkSession:
                 self._window.claim(frame.number, 1)
                 self._metrics.acknowledgements_received.inc()
                 if self._charge(frame.number, len(frame.raw)):
+                    self._arrivals.hand_over()
                     self._exchange.acknowledge(self, frame.number, frame.raw)
             case AskConsistency():
                 path = self._exchange.consistency(frame.old, frame.new)
@@ -279,9 +279,13 @@ class LinkSession:
             case EndpointHello():
                 raise PeerError("a second hello")
 
+    def _broken(self) -> None:
+        """End the connection of a peer that broke the protocol; what it sent before that is judged."""
+        self._arrivals.hand_over()
+        self.close("protocol")
+
     def _submit(self, frame: Submit) -> None:
-        number = frame.first
-        items = frame.items
+        number, items = frame.first, frame.items
         self._window.claim(number, len(items))
         self._metrics.messages_received["websocket"].inc(len(items))
         if self._sample is None:
@@ -298,8 +302,7 @@ class LinkSession:
     def _charge(self, number: int, size_bytes: int) -> bool:
         """Book bytes for judgement; answer busy when all connections together have too many."""
         if not self._unjudged.take(size_bytes):
-            retry_after_s = self._limits.busy_retry_after_s
-            self.answer((Answer(number=number, kind="busy", code="busy", retry_after_s=retry_after_s),))
+            self.answer((Answer(number, "busy", code="busy", retry_after_s=self._limits.busy_retry_after_s),))
             return False
         self._window.hand_over(number, (size_bytes,))
         return True
@@ -371,9 +374,8 @@ class LinkSession:
             self.close("drain")
 
     def _takes(self) -> bool:
-        if self._draining:
-            return False
-        return self._open and self._transport.get_write_buffer_size() <= self._limits.write_buffer_bytes
+        reads = self._transport.get_write_buffer_size() <= self._limits.write_buffer_bytes
+        return self._open and not self._draining and reads
 
     def _has_room(self) -> bool:
         """True when another frame of any size stays within the bound of unjudged bytes, or none will come."""

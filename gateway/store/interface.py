@@ -63,8 +63,9 @@ class AdmitStatement(Struct, frozen=True):
 
 
 class AcknowledgedItem(Struct, frozen=True):
-    """What a recipient says of one message, with the evidence for its originator (MessagePack)."""
+    """What `recipient` says of one message, with the evidence for its originator (MessagePack)."""
 
+    recipient: str
     originator: str
     status: str
     header_sha256: bytes

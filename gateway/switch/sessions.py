@@ -189,7 +189,7 @@ class Exchange:
                     raw=raw,
                     items=tuple(
                         [
-                            AcknowledgedItem(item.originator, item.status, digest, evidence)
+                            AcknowledgedItem(item.recipient, item.originator, item.status, digest, evidence)
                             for item, digest, evidence in opened.items
                         ]
                     ),

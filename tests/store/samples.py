@@ -186,6 +186,7 @@ def acknowledge(
         raw=raw,
         items=tuple(
             AcknowledgedItem(
+                item.recipient,
                 item.originator,
                 item.status,
                 each.header_sha256,

@@ -155,9 +155,11 @@ async def test_acknowledgements_that_name_no_own_delivery_are_ignored(running: R
     sent, refused, unseen = message(1), message(2), message(3)
     await running.commit(admit(sent), admit(refused, "purpose-outside"))
     done = await running.one(acknowledge(sent, refused, unseen, by=CHARLIE))
+    in_another_name = msgspec.structs.replace(acknowledge(sent, by=CHARLIE), recipient=BRAVO)
+    claimed = await running.one(in_another_name)
     mixed = await running.one(acknowledge(refused, unseen, sent))
 
-    assert (done.ended, mixed.ended) == (0, 1)
+    assert (done.ended, claimed.ended, mixed.ended) == (0, 0, 1)
     assert [one.outcome for one in running.store.evidence(ALPHA, 0, 10)] == ["consigned"]
 
 

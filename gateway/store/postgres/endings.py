@@ -52,7 +52,7 @@ def _named(batch: Batch, work: Acknowledge) -> Iterator[_Named]:
     """Items that name a permitted message of the originator that they name."""
     for position, item in enumerate(work.items):
         known = batch.seen.named(item.header_sha256, work.recipient)
-        if known is not None and known[1] == item.originator:
+        if known is not None and known[1] == item.originator and item.recipient == work.recipient:
             yield _Named(*known, position, item)
 
 

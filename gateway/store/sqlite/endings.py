@@ -75,7 +75,9 @@ def _end_recent(batch: Batch, work: Acknowledge, result: Result) -> int:
     recall, recipient = batch.memory.recall, work.recipient
     for position, item in enumerate(work.items):
         recent = recall(item.header_sha256)
-        if recent is None or recent.owed_to != recipient or recent.originator != item.originator:
+        if recent is None or recent.owed_to != recipient or item.recipient != recipient:
+            return position
+        if recent.originator != item.originator:
             return position
         batch.end(recent, item.status, result.leaf)
         batch.memory.forget(item.header_sha256)
@@ -98,7 +100,7 @@ def _named(batch: Batch, work: Acknowledge, first: int) -> Iterator[_Named]:
     for position, item in enumerate(work.items[first:], first):
         recent = batch.memory.recall(item.header_sha256)
         known = (recent.leaf, recent.originator) if recent else _look_up(batch, item.header_sha256)
-        if known is not None and known[1] == item.originator:
+        if known is not None and known[1] == item.originator and item.recipient == work.recipient:
             yield _Named(known[0], position, item, recent)
 
 
