@@ -374,15 +374,14 @@ class LinkSession:
             self.close("drain")
 
     def _takes(self) -> bool:
-        reads = self._transport.get_write_buffer_size() <= self._limits.write_buffer_bytes
-        return self._open and not self._draining and reads
+        if self._draining or not self._open:
+            return False
+        return self._transport.get_write_buffer_size() <= self._limits.write_buffer_bytes
 
     def _has_room(self) -> bool:
         """True when another frame of any size stays within the bound of unjudged bytes, or none will come."""
-        waiting = self._window.unjudged_bytes
-        return (
-            not self._open or not waiting or waiting + self._limits.frame_bytes_max <= self._limits.unjudged_bytes_max
-        )
+        waiting, limits = self._window.unjudged_bytes, self._limits
+        return not self._open or not waiting or waiting + limits.frame_bytes_max <= limits.unjudged_bytes_max
 
     def _count(self, answers: Sequence[Answer]) -> None:
         metrics = self._metrics
